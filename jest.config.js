@@ -1,0 +1,9 @@
+/** One jest process for the whole workspace; `npm test -w packages/NAME` runs one project's own. */
+import { existsSync, readdirSync } from 'node:fs';
+
+export default {
+  projects: ['packages', 'plugins', 'apps', 'tools']
+    .flatMap((group) => (existsSync(group) ? readdirSync(group).map((name) => `${group}/${name}`) : []))
+    .filter((folder) => existsSync(`${folder}/jest.config.js`))
+    .map((folder) => `<rootDir>/${folder}`),
+};
