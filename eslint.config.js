@@ -38,7 +38,10 @@ export default tseslint.config(
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
       ],
-      '@typescript-eslint/ban-ts-comment': ['error', { 'ts-expect-error': 'allow-with-description' }],
+      '@typescript-eslint/ban-ts-comment': [
+        'error',
+        { 'ts-expect-error': 'allow-with-description' },
+      ],
       '@nx/enforce-module-boundaries': ['error', boundaries],
       'no-restricted-syntax': ['error', noDoubleAssertion, noDefaultExport],
       'max-lines': ['warn', { max: 500, skipBlankLines: true, skipComments: true }],

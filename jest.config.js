@@ -3,7 +3,9 @@ import { existsSync, readdirSync } from 'node:fs';
 
 export default {
   projects: ['packages', 'plugins', 'apps', 'tools']
-    .flatMap((group) => (existsSync(group) ? readdirSync(group).map((name) => `${group}/${name}`) : []))
+    .flatMap((group) =>
+      existsSync(group) ? readdirSync(group).map((name) => `${group}/${name}`) : [],
+    )
     .filter((folder) => existsSync(`${folder}/jest.config.js`))
     .map((folder) => `<rootDir>/${folder}`),
 };

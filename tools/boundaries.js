@@ -61,8 +61,11 @@ const helpers = ['backend-cpu', 'conformance', 'ops', 'nn', 'train', 'data', 'on
 export const boundariesOfSpecs = {
   ...shared,
   banTransitiveDependencies: false,
-  ignoredCircularDependencies: [...Object.keys(packages), 'backend-cpu', 'layers-cnn'].flatMap((name) =>
-    helpers.filter((helper) => helper !== name).map((helper) => [`@hebb/${name}`, `@hebb/${helper}`]),
+  ignoredCircularDependencies: [...Object.keys(packages), 'backend-cpu', 'layers-cnn'].flatMap(
+    (name) =>
+      helpers
+        .filter((helper) => helper !== name)
+        .map((helper) => [`@hebb/${name}`, `@hebb/${helper}`]),
   ),
   depConstraints: [
     {

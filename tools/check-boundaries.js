@@ -53,7 +53,9 @@ for (const [filePath, target, allowed] of cases) {
   if (other.length || (complaints.length === 0) !== allowed) {
     failed++;
     const got = [...complaints, ...other].map((m) => m.message).join('; ') || 'nothing';
-    console.error(`${filePath} importing ${target}: wanted ${allowed ? 'no' : 'a'} complaint, got ${got}`);
+    console.error(
+      `${filePath} importing ${target}: wanted ${allowed ? 'no' : 'a'} complaint, got ${got}`,
+    );
   }
 }
 console.log(`boundaries: ${cases.length - failed} passed, ${failed} failed`);
