@@ -21,7 +21,7 @@ const swc = {
 export const preset = (displayName, more = {}) => ({
   displayName,
   testEnvironment: 'node',
-  testEnvironmentOptions: { customExportConditions: ['@hebb/source', 'node', 'import', 'default'] },
+  testEnvironmentOptions: { customExportConditions: ['@hebb/source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   extensionsToTreatAsEsm: ['.ts'],
