@@ -1,1 +1,31 @@
-export {};
+/**
+ * Data sets, readers and transforms that run anywhere: Node, browsers and workers. What needs files
+ * is in `@hebb/data/node`.
+ */
+
+export { DataError } from './error.ts';
+export type { DataErrorKind, DataErrorOptions } from './error.ts';
+export { ndarray } from './ndarray.ts';
+export type { NDArray, NumericArray } from './ndarray.ts';
+export { permutation } from './random/permutation.ts';
+export { Philox } from './random/philox.ts';
+export { fetchBatch, stack, unstack } from './dataset/dataset.ts';
+export type { Dataset, Indices, Sample } from './dataset/dataset.ts';
+export { ArrayDataset } from './dataset/array-dataset.ts';
+export { ConcatDataset, Subset, mapBatches, mapSamples, take } from './dataset/combine.ts';
+export { randomSplit } from './dataset/split.ts';
+export type { SplitOptions } from './dataset/split.ts';
+export { MNIST_NORMALIZATION, normalizeColumn, normalizeImages } from './dataset/normalize.ts';
+export type { Normalization } from './dataset/normalize.ts';
+export { readIdx, writeIdx } from './idx/idx.ts';
+export type { ReadIdxOptions } from './idx/idx.ts';
+export { invert, removeAlpha, toGrayscale, toRgb } from './image/image.ts';
+export type { Image } from './image/image.ts';
+export { resize } from './image/resize.ts';
+export type { ResizeMethod } from './image/resize.ts';
+export { decodePng, encodePng } from './image/png.ts';
+export type { DecodePngOptions } from './image/png.ts';
+export { imageToTensorArray, pngToTensorArray } from './image/to-tensor.ts';
+export type { ImageToTensorOptions } from './image/to-tensor.ts';
+export { digits } from './digits/digits.ts';
+export type { DigitSample, DigitsOptions } from './digits/digits.ts';

@@ -1,0 +1,7 @@
+/** What needs a file system: reading and writing files, and MNIST from disk or the network. */
+
+export { readBytes, writeBytes } from './node/files.ts';
+export { readIdxFile, writeIdxFile } from './node/idx-file.ts';
+export { loadMnist } from './node/mnist.ts';
+export type { LoadMnistOptions, Mnist, MnistSource } from './node/mnist.ts';
+export type { Fetch } from './node/download.ts';
