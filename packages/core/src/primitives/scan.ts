@@ -1,0 +1,284 @@
+/** The loop primitive: a body run once a step, carrying values along. Recurrent layers and ONNX Scan lower to it. */
+import { apply, describe, placeholder } from '../apply.ts';
+import { gradients } from '../autodiff.ts';
+import { isFloat } from '../dtype.ts';
+import { fail } from '../error.ts';
+import { Graph, traceGraph } from '../graph.ts';
+import { inlineGraph } from '../inline.ts';
+import { primitive, withOp } from '../op.ts';
+import type { Aval, Op, VjpContext } from '../op.ts';
+import { sameShape } from '../shape.ts';
+import type { Tensor } from '../tensor.ts';
+import { zerosLike } from './constant.ts';
+import { add } from './elementwise.ts';
+
+/**
+ * Inputs of the node: constants (the same at every step), initial carries, sequences (leading axis: steps).
+ * Inputs of the body: constants, carries, one element of each sequence. Outputs of the body: new carries,
+ * then elements that are stacked. Outputs of the node: last carries, then the stacked sequences.
+ */
+type ScanAttrs = {
+  readonly body: Graph;
+  readonly constants: number;
+  readonly carries: number;
+  readonly length: number;
+  /** Runs from the last step to the first; stacked outputs stay in the order of their inputs. */
+  readonly reverse: boolean;
+};
+
+const step = (x: Aval): Aval => ({ shape: x.shape.slice(1), dtype: x.dtype });
+const stacked = (x: Aval, length: number): Aval => ({
+  shape: [length, ...x.shape],
+  dtype: x.dtype,
+});
+
+function sameType(a: Aval, b: Aval): boolean {
+  return a.dtype === b.dtype && sameShape(a.shape, b.shape);
+}
+
+const scanOp: Op<ScanAttrs> = primitive<ScanAttrs>('scan', {
+  infer: (inputs, { body, constants, carries, length }) => {
+    const outputs = body.outputs.map((id) => body.values[id]!);
+    body.inputs.forEach((id, i) => {
+      const given = i < constants + carries ? inputs[i]! : step(inputs[i]!);
+      if (!sameType(given, body.values[id]!))
+        fail(
+          'scan',
+          `input ${i} does not fit the body`,
+          describe(given),
+          describe(body.values[id]!),
+        );
+      if (i >= constants + carries && inputs[i]!.shape[0] !== length) {
+        fail(
+          'scan',
+          `sequence ${i - constants - carries} has another length`,
+          String(inputs[i]!.shape[0]),
+          String(length),
+        );
+      }
+    });
+    for (let i = 0; i < carries; i++) {
+      if (!sameType(outputs[i]!, inputs[constants + i]!)) {
+        fail(
+          'scan',
+          `carry ${i} changes its type`,
+          describe(outputs[i]!),
+          describe(inputs[constants + i]!),
+        );
+      }
+    }
+    return outputs.map((aval, i) => (i < carries ? aval : stacked(aval, length)));
+  },
+  vjp: (context) => scanGradient(context),
+  samples: [],
+});
+
+export interface ScanOptions {
+  /** Number of steps; needed when there are no sequences. */
+  readonly length?: number;
+  readonly reverse?: boolean;
+}
+
+/**
+ * Runs `body(carries, elements) -> [new carries, outputs]` once for each step along the leading axis of
+ * the sequences, and returns the last carries and the outputs stacked along a new leading axis. The body
+ * may use any tensor around it; what does not depend on the step is computed once, outside the loop.
+ * Differentiable to any order; the gradient keeps what one step needs for each step. Throws when a carry
+ * changes shape or dtype.
+ */
+export const scan = withOp(
+  scanOp,
+  (
+    body: (
+      carries: Tensor[],
+      elements: Tensor[],
+    ) => readonly [readonly Tensor[], readonly Tensor[]],
+    init: readonly Tensor[],
+    sequences: readonly Tensor[] = [],
+    { length, reverse = false }: ScanOptions = {},
+  ): [Tensor[], Tensor[]] => {
+    const steps = length ?? sequences[0]?.shape[0];
+    if (steps === undefined) fail('scan', 'no sequence and no length given');
+    sequences.forEach((x, i) => {
+      if (x.rank === 0) fail('scan', `sequence ${i} is a scalar`);
+    });
+    const carries = init.map((x) => placeholder(x));
+    const elements = sequences.map((x) => placeholder(step(x)));
+    const [next, outputs] = body(carries, elements);
+    if (next.length !== init.length)
+      fail(
+        'scan',
+        'the body returns another number of carries',
+        String(next.length),
+        String(init.length),
+      );
+    const { graph, captures } = traceBody([...next, ...outputs], [...carries, ...elements]);
+    return splitOutputs(
+      apply(scanOp, [...captures, ...init, ...sequences], {
+        body: graph,
+        constants: captures.length,
+        carries: init.length,
+        length: steps,
+        reverse,
+      }),
+      init.length,
+    );
+  },
+);
+
+function splitOutputs(outputs: Tensor[], carries: number): [Tensor[], Tensor[]] {
+  return [outputs.slice(0, carries), outputs.slice(carries)];
+}
+
+/**
+ * The body as a graph whose first inputs are what it captured: every value that does not depend on the
+ * given inputs is computed outside.
+ */
+function traceBody(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+): { graph: Graph; captures: Tensor[] } {
+  const depends = dependsOn(outputs, inputs);
+  const traced = traceGraph(outputs, inputs, (tensor) => !depends(tensor));
+  const { graph } = traced;
+  const own = graph.inputs.slice(0, inputs.length);
+  const extra = graph.inputs.slice(inputs.length);
+  return {
+    graph: new Graph({ ...parts(graph), inputs: [...extra, ...own] }),
+    captures: [...traced.captures],
+  };
+}
+
+const parts = (graph: Graph) => ({
+  values: graph.values,
+  inputs: graph.inputs,
+  nodes: graph.nodes,
+  outputs: graph.outputs,
+});
+
+/** Whether a tensor's value depends on one of `inputs`, for everything below `outputs`. */
+function dependsOn(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+): (tensor: Tensor) => boolean {
+  const known = new Map<object, boolean>(inputs.map((x) => [x.node, true]));
+  for (const root of outputs) {
+    const stack = [{ node: root.node, next: 0 }];
+    while (stack.length > 0) {
+      const frame = stack[stack.length - 1]!;
+      if (known.has(frame.node)) {
+        stack.pop();
+        continue;
+      }
+      const input = frame.node.inputs[frame.next];
+      if (input !== undefined) {
+        frame.next += 1;
+        stack.push({ node: input.node, next: 0 });
+        continue;
+      }
+      known.set(
+        frame.node,
+        frame.node.inputs.some((x) => known.get(x.node) === true),
+      );
+      stack.pop();
+    }
+  }
+  return (tensor) => known.get(tensor.node) ?? false;
+}
+
+/**
+ * Reverse mode through the loop. The forward loop is run once more in a form that also stacks, for each
+ * step, the inner values that the step's gradient reads (lowering merges it with the original where a
+ * backend knows how); then a loop in the other direction carries the cotangents of the carries and sums
+ * those of the constants.
+ */
+function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (Tensor | null)[] {
+  const { body, constants, carries, length, reverse } = attrs;
+  const real = (x: Aval): boolean => isFloat(x.dtype);
+  const constantInputs = inputs.slice(0, constants);
+  const initial = inputs.slice(constants, constants + carries);
+
+  // One step, symbolically, with cotangents coming in.
+  const holders = body.inputs.map((id) => placeholder(body.values[id]!));
+  const results = inlineGraph(body, holders);
+  const incoming = results.map((y) => (real(y) ? placeholder(y) : undefined));
+  const differentiable = results.map((_, i) => i).filter((i) => incoming[i] !== undefined);
+  // Carries need gradients whenever they are real: an earlier step may depend on a needed input through them.
+  const wanted = holders
+    .map((_, i) => i)
+    .filter(
+      (i) =>
+        real(holders[i]!) && (i >= constants && i < constants + carries ? true : needs[i] === true),
+    );
+  const found = gradients(
+    differentiable.map((i) => results[i]!),
+    wanted.map((i) => holders[i]!),
+    { cotangents: differentiable.map((i) => incoming[i]!) },
+  );
+
+  // Everything that the step's gradient reads and that does not depend on cotangents is kept from the
+  // forward pass: constants as they are, the rest stacked.
+  const cotangentHolders = incoming.filter((x) => x !== undefined);
+  const stepGradient = traceBody(found, cotangentHolders);
+  const kept = stepGradient.captures;
+  const dependsOnStep = dependsOn(kept, holders.slice(constants));
+  const residuals = kept.filter((x) => dependsOnStep(x));
+
+  // Forward once more, with residuals as further outputs.
+  const wide = traceGraph([...results, ...residuals], holders).graph;
+  const again = apply(scanOp, inputs, { ...attrs, body: wide });
+  const stackedResiduals = again.slice(results.length);
+
+  // What depends on constants alone is computed outside the loop.
+  const outside = kept.filter((x) => !dependsOnStep(x));
+  const outsideValues =
+    outside.length === 0
+      ? []
+      : inlineGraph(traceGraph(outside, holders).graph, [
+          ...constantInputs,
+          ...initial,
+          ...inputs.slice(constants + carries).map((x) => zerosLike(step(x))),
+        ]);
+
+  const realCarries = wanted.filter((i) => i >= constants && i < constants + carries);
+  const realConstants = wanted.filter((i) => i < constants);
+  const realSequences = wanted.filter((i) => i >= constants + carries);
+  const stackedCotangents = differentiable.filter((i) => i >= carries);
+
+  const [last, elements] = scan(
+    (state, sequence) => {
+      const carried = state.slice(0, realCarries.length);
+      const sums = state.slice(realCarries.length);
+      const perStep = sequence.slice(0, stackedCotangents.length);
+      const residual = sequence.slice(stackedCotangents.length);
+      const captured = kept.map((x) =>
+        dependsOnStep(x) ? residual[residuals.indexOf(x)]! : outsideValues[outside.indexOf(x)]!,
+      );
+      const cotangents = differentiable.map((i) =>
+        i < carries
+          ? carried[realCarries.indexOf(constants + i)]!
+          : perStep[stackedCotangents.indexOf(i)]!,
+      );
+      const out = inlineGraph(stepGradient.graph, [...captured, ...cotangents]);
+      const of = (i: number): Tensor => out[wanted.indexOf(i)]!;
+      return [
+        [...realCarries.map(of), ...realConstants.map((i, k) => add(sums[k]!, of(i)))],
+        realSequences.map(of),
+      ];
+    },
+    [
+      ...realCarries.map((i) => grads[i - constants]!),
+      ...realConstants.map((i) => zerosLike(constantInputs[i]!)),
+    ],
+    [...stackedCotangents.map((i) => grads[i]!), ...stackedResiduals],
+    { length, reverse: !reverse },
+  );
+
+  const result: (Tensor | null)[] = inputs.map(() => null);
+  realCarries.forEach((i, k) => (result[i] = last[k]!));
+  realConstants.forEach((i, k) => (result[i] = last[realCarries.length + k]!));
+  realSequences.forEach((i, k) => (result[i] = elements[k]!));
+  return result;
+}
+
+export const scanOps = [scanOp] as Op[];
