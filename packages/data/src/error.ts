@@ -45,7 +45,19 @@ export class DataError extends HebbError {
   }
 }
 
-/** The text of whatever was thrown, for a message that wraps it. */
+/** A text property of whatever was thrown; errors of another realm are no instances of this one's. */
+function textOf(error: unknown, property: 'message' | 'code'): string | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const value: unknown = Reflect.get(error, property);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** The message of whatever was thrown, for one that wraps it. */
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return textOf(error, 'message') ?? String(error);
+}
+
+/** The code of an error of Node's own, such as ENOENT. */
+export function codeOf(error: unknown): string | undefined {
+  return textOf(error, 'code');
 }

@@ -13,6 +13,9 @@ import { drawLines } from './raster.ts';
 import { write } from './strokes.ts';
 import { digitStyles } from './styles.ts';
 
+// Taken out once: reading the global at every call is slow inside a vm context, as under Jest.
+const { floor, imul, max, min } = Math;
+
 export interface DigitsOptions {
   /** Number of images. Default 10,000. */
   readonly count?: number;
@@ -33,7 +36,7 @@ function drawDigit(label: number, size: number, random: Philox, out: Uint8Array)
   const style = styles[random.below(styles.length)] as NonNullable<(typeof styles)[number]>;
   const unit = size / 28;
   // Mostly medium pens, some fine, some broad.
-  const radius = unit * Math.max(0.75, 1.32 + 0.33 * random.bell());
+  const radius = unit * max(0.75, 1.32 + 0.33 * random.bell());
   const lines = write(style, size, radius, random);
   const radii = lines.map(
     () => [radius * random.between(0.85, 1.15), radius * random.between(0.75, 1.1)] as const,
@@ -49,13 +52,13 @@ function drawDigit(label: number, size: number, random: Philox, out: Uint8Array)
   for (let i = 0; i < ink.length; i++) {
     const cover = ink[i] as number;
     if (cover === 0) continue;
-    bits = (Math.imul(bits, 1664525) + 1013904223) >>> 0;
+    bits = (imul(bits, 1664525) + 1013904223) >>> 0;
     const value = cover * strength - (grain * (bits >>> 24)) / 255;
-    out[i] = Math.floor(255 * Math.min(Math.max(value, 0), 1) + 0.5);
+    out[i] = floor(255 * min(max(value, 0), 1) + 0.5);
   }
   for (let k = 0; k < specks; k++) {
     const at = random.below(out.length);
-    out[at] = Math.max(out[at] as number, 20 + random.below(80));
+    out[at] = max(out[at] as number, 20 + random.below(80));
   }
 }
 

@@ -3,6 +3,9 @@
 import type { Philox } from '../random/philox.ts';
 import type { Style } from './styles.ts';
 
+// Taken out once: reading the global at every call is slow inside a vm context, as under Jest.
+const { floor, max, min, sqrt } = Math;
+
 /** A chain of straight pieces, points as x, y pairs. */
 export type Polyline = Float64Array;
 
@@ -69,10 +72,10 @@ function warp(lines: readonly Polyline[], strength: number, random: Philox): voi
   const cells = GRID - 3;
   for (const line of lines) {
     for (let i = 0; i < line.length; i += 2) {
-      const x = Math.min(Math.max(line[i] as number, 0), 1) * cells;
-      const y = Math.min(Math.max(line[i + 1] as number, 0), 1) * cells;
-      const column = Math.min(Math.floor(x), cells - 1);
-      const row = Math.min(Math.floor(y), cells - 1);
+      const x = min(max(line[i] as number, 0), 1) * cells;
+      const y = min(max(line[i + 1] as number, 0), 1) * cells;
+      const column = min(floor(x), cells - 1);
+      const row = min(floor(y), cells - 1);
       splineWeights(x - column, across);
       splineWeights(y - row, down);
       for (let r = 0; r < 4; r++) {
@@ -113,11 +116,11 @@ function fit(lines: readonly Polyline[], extent: number): void {
   for (const line of lines) {
     for (let i = 0; i < line.length; i++) {
       const axis = (i & 1) as 0 | 1;
-      low[axis] = Math.min(low[axis], line[i] as number);
-      high[axis] = Math.max(high[axis], line[i] as number);
+      low[axis] = min(low[axis], line[i] as number);
+      high[axis] = max(high[axis], line[i] as number);
     }
   }
-  const scale = extent / Math.max(high[0] - low[0], high[1] - low[1], 1e-6);
+  const scale = extent / max(high[0] - low[0], high[1] - low[1], 1e-6);
   for (const line of lines) {
     for (let i = 0; i < line.length; i++) line[i] = (line[i] as number) * scale;
   }
@@ -132,7 +135,7 @@ function centre(lines: readonly Polyline[], x: number, y: number): void {
     for (let i = 2; i < line.length; i += 2) {
       const [x0, y0] = [line[i - 2] as number, line[i - 1] as number];
       const [x1, y1] = [line[i] as number, line[i + 1] as number];
-      const length = Math.sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0));
+      const length = sqrt((x1 - x0) * (x1 - x0) + (y1 - y0) * (y1 - y0));
       mass += length;
       sumX += (length * (x0 + x1)) / 2;
       sumY += (length * (y0 + y1)) / 2;
@@ -163,7 +166,7 @@ export function write(style: Style, size: number, radius: number, random: Philox
   warp(lines, 0.13, random);
   deform(lines, random);
   const unit = size / 28;
-  fit(lines, Math.max(unit * random.between(18.5, 20.5) - 2 * radius, unit));
+  fit(lines, max(unit * random.between(18.5, 20.5) - 2 * radius, unit));
   const middle = size / 2 - 0.5;
   centre(lines, middle + random.bell() * 0.5 * unit, middle + random.bell() * 0.5 * unit);
   return lines;

@@ -74,7 +74,7 @@ export async function download(
     return bytes;
   } catch (cause) {
     // fetch hides the reason ("fetch failed") in its cause.
-    const inner = cause instanceof Error && cause.cause !== undefined ? cause.cause : cause;
+    const inner = (cause as { readonly cause?: unknown }).cause ?? cause;
     throw new DataError('download', `${url} cannot be downloaded: ${reasonOf(inner)}`, {
       kind: 'missing',
       cause,

@@ -5,7 +5,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { DataError, reasonOf } from '../error.ts';
+import { DataError, codeOf, reasonOf } from '../error.ts';
 
 const gunzipAsync = promisify(gunzip);
 
@@ -52,7 +52,7 @@ export async function readBytes(
   try {
     return await gunzipAsync(bytes, { maxOutputLength: maxBytes });
   } catch (cause) {
-    if (cause instanceof RangeError) throw tooLarge();
+    if (codeOf(cause) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
     throw new DataError('readBytes', `${path} is damaged gzip data: ${reasonOf(cause)}`, {
       kind: 'corrupt',
       cause,
