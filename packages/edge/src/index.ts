@@ -1,1 +1,6 @@
-export {};
+/** @hebb/edge: fetch handlers that serve models. */
+export { serve } from './handler.ts';
+export type { Handler, ServeOptions } from './handler.ts';
+export type { Decoder, InputArray, ModelEntry, ServedModel, ValueSignature } from './model.ts';
+export { RequestError } from './error.ts';
+export type { ErrorCode } from './error.ts';

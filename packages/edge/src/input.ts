@@ -1,0 +1,183 @@
+/** From request bodies to tensors, checked against the model's signature before anything large is allocated. */
+import { HebbError, dtypeInfo, fromBits, isDType, tensor } from '@hebb/core';
+import type { DType, HostArray, Tensor } from '@hebb/core';
+import { RequestError, badInput } from './error.ts';
+import type { InputArray, ValueSignature } from './model.ts';
+
+/** Reads at most `limit` bytes; a longer body is refused as soon as that shows. */
+export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+  const tooLarge = () =>
+    new RequestError(413, 'payload_too_large', `the body is larger than ${limit} bytes`);
+  const announced = Number(request.headers.get('content-length') ?? 0);
+  if (announced > limit) throw tooLarge();
+  if (request.body === null) return new Uint8Array(0);
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > limit) {
+      await reader.cancel();
+      throw tooLarge();
+    }
+    chunks.push(value);
+  }
+  const body = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    body.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return body;
+}
+
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
+  } catch (error) {
+    throw new RequestError(400, 'bad_json', `the body is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * `{ "inputs": { name: value } }`, or `{ "input": value }` for a model with one input, where a value is
+ * nested lists or `{ "shape": [...], "data": [...] }`.
+ */
+export function jsonInputs(
+  json: unknown,
+  signature: readonly ValueSignature[],
+): Record<string, Tensor> {
+  if (!isRecord(json)) throw badInput('the body must be a JSON object with "inputs" or "input"');
+  const unknownKeys = Object.keys(json).filter((key) => key !== 'inputs' && key !== 'input');
+  if (unknownKeys.length > 0) throw badInput(`unknown field ${JSON.stringify(unknownKeys[0])}`);
+  const names = signature.map((input) => input.name);
+  let given: Record<string, unknown>;
+  if ('input' in json) {
+    if (names.length !== 1 || 'inputs' in json) {
+      throw badInput(
+        `"input" is for models with one input; give "inputs" with ${names.join(', ')}`,
+      );
+    }
+    given = { [names[0]!]: json['input'] };
+  } else if (isRecord(json['inputs'])) given = json['inputs'];
+  else throw badInput('"inputs" must be an object of named values');
+
+  for (const name of Object.keys(given)) {
+    if (!names.includes(name)) {
+      throw badInput(`the model has no input ${JSON.stringify(name)}; it has ${names.join(', ')}`);
+    }
+  }
+  return Object.fromEntries(
+    signature.map((input) => {
+      if (!(input.name in given)) throw badInput(`input ${JSON.stringify(input.name)} is missing`);
+      return [input.name, arrayToTensor(readValue(given[input.name], input), input)];
+    }),
+  );
+}
+
+/** A decoded array (an image, say) as the tensor of one input. */
+export function arrayToTensor(array: InputArray, input: ValueSignature): Tensor {
+  checkShape(array.shape, input);
+  const dtype = dtypeOf(input);
+  try {
+    return array.data instanceof Float32Array && dtype === 'float32'
+      ? fromBits(array.data, array.shape, dtype)
+      : tensor(array.data, { shape: array.shape, dtype });
+  } catch (error) {
+    if (error instanceof HebbError) throw badInput(`input ${input.name}: ${error.problem}`);
+    throw error;
+  }
+}
+
+function dtypeOf(input: ValueSignature): DType {
+  if (!isDType(input.dtype))
+    throw badInput(`input ${input.name}: ${input.dtype} cannot be sent as JSON`);
+  return input.dtype;
+}
+
+function readValue(value: unknown, input: ValueSignature): InputArray {
+  if (isRecord(value)) {
+    const { shape, data } = value;
+    if (!Array.isArray(shape) || !shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+      throw badInput(`input ${input.name}: "shape" must be a list of non-negative integers`);
+    }
+    if (!Array.isArray(data))
+      throw badInput(`input ${input.name}: "data" must be a list of numbers`);
+    const size = shape.reduce((product: number, dim: number) => product * dim, 1);
+    if (data.length !== size) {
+      throw badInput(
+        `input ${input.name}: ${data.length} numbers do not fill shape [${shape.join(',')}]`,
+      );
+    }
+    return { shape, data: numbers(data, input) };
+  }
+  const shape: number[] = [];
+  for (let level = value; Array.isArray(level); level = level[0]) shape.push(level.length);
+  checkShape(shape, input);
+  const flat: unknown[] = [];
+  collect(value, shape, 0, flat, input);
+  return { shape, data: numbers(flat, input) };
+}
+
+function collect(
+  value: unknown,
+  shape: readonly number[],
+  depth: number,
+  flat: unknown[],
+  input: ValueSignature,
+): void {
+  if (depth === shape.length) {
+    flat.push(value);
+    return;
+  }
+  if (!Array.isArray(value) || value.length !== shape[depth]) {
+    throw badInput(`input ${input.name}: the lists are ragged at depth ${depth}`);
+  }
+  for (const item of value) collect(item, shape, depth + 1, flat, input);
+}
+
+/** JSON numbers as an array of the input's type; everything that is not a number of that type is refused. */
+function numbers(flat: readonly unknown[], input: ValueSignature): HostArray {
+  const dtype = dtypeOf(input);
+  const info = dtypeInfo(dtype);
+  const out = info.kind === 'float' ? new Float64Array(flat.length) : info.allocate(flat.length);
+  flat.forEach((item, i) => {
+    const value = info.kind === 'bool' && typeof item === 'boolean' ? Number(item) : item;
+    if (typeof value !== 'number' || !Number.isFinite(value)) {
+      throw badInput(
+        `input ${input.name}: element ${i} is ${JSON.stringify(item)}, not a finite number`,
+      );
+    }
+    if (info.kind !== 'float') {
+      if (!Number.isInteger(value) || value < info.min || value > info.max) {
+        throw badInput(`input ${input.name}: element ${i} is ${value}, which is no ${dtype}`);
+      }
+      out[i] = info.big ? BigInt(value) : value;
+    } else {
+      if (Math.abs(value) > info.max) {
+        throw badInput(`input ${input.name}: element ${i} is ${value}, beyond ${dtype}`);
+      }
+      out[i] = value;
+    }
+  });
+  return out;
+}
+
+function checkShape(shape: readonly number[], input: ValueSignature): void {
+  const wantedShape = input.shape;
+  const fits =
+    wantedShape === undefined ||
+    (shape.length === wantedShape.length &&
+      shape.every((dim, i) => typeof wantedShape[i] !== 'number' || wantedShape[i] === dim));
+  if (!fits) {
+    const wanted = wantedShape.map((dim) => dim ?? '?').join(',');
+    throw badInput(`input ${input.name}: shape [${shape.join(',')}] given, [${wanted}] wanted`);
+  }
+  if (shape.includes(0)) throw badInput(`input ${input.name}: shape [${shape.join(',')}] is empty`);
+}
