@@ -69,7 +69,7 @@ class FolderReader {
       );
     }
     const data = new Uint8Array(length);
-    for (let done = 0; done < length; ) {
+    for (let done = 0; done < length;) {
       const { bytesRead } = await file.read(data, done, length - done, offset + done);
       if (bytesRead === 0) throw new OnnxFormatError(`${JSON.stringify(location)} became shorter`);
       done += bytesRead;
@@ -193,7 +193,7 @@ async function moveOut(
       continue;
     }
     const offset = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-    for (let done = 0; done < rawData.byteLength; ) {
+    for (let done = 0; done < rawData.byteLength;) {
       const { bytesWritten } = await file.write(
         rawData,
         done,
@@ -242,4 +242,3 @@ class AtomicFiles {
     }
   }
 }
-

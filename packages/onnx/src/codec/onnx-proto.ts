@@ -11,7 +11,7 @@ import { plain } from './plain.ts';
 import type { DecodeLimits } from './reader.ts';
 import type { Draft, ModelProto } from './types.ts';
 
-/** The part of `import { onnx } from 'onnx-proto'` that is needed; `M` is its `onnx.ModelProto`. */
+/** The part of onnx-proto's `onnx` namespace that is needed; `M` is its `onnx.ModelProto`. */
 export interface OnnxProtoModule<M> {
   readonly ModelProto: { decode(bytes: Uint8Array): M };
 }

@@ -108,13 +108,13 @@ function isTyped(value: unknown): value is Typed {
 }
 
 function typed(key: keyof typeof TYPED_FIELDS, pieces: Pieces): Typed {
-  const Array = TYPED_FIELDS[key];
+  const Type = TYPED_FIELDS[key];
   const first = pieces[0];
-  if (pieces.length === 1 && first instanceof Array) return first;
+  if (pieces.length === 1 && first instanceof Type) return first;
   let length = 0;
   for (const piece of pieces) length += isTyped(piece) ? piece.length : 1;
   const big = key === 'int64Data' || key === 'uint64Data';
-  const result = new Array(length);
+  const result = new Type(length);
   let at = 0;
   for (const piece of pieces) {
     if (isTyped(piece)) {

@@ -1,7 +1,11 @@
 /** Files that people take for ONNX models: worth a better message than "malformed at byte 3". */
 
 const SIGNATURES: readonly (readonly [offset: number, signature: string, what: string])[] = [
-  [0, 'version https://git-lfs', 'it is a Git LFS pointer; fetch the file itself with `git lfs pull`'],
+  [
+    0,
+    'version https://git-lfs',
+    'it is a Git LFS pointer; fetch the file itself with `git lfs pull`',
+  ],
   [4, 'ORTM', 'it is in the ORT format of ONNX Runtime; convert the original .onnx file'],
   [4, 'TFL3', 'it is a TensorFlow Lite model'],
   [0, 'PK\x03\x04', 'it is a zip archive (a PyTorch, Keras or NumPy file?); export to ONNX first'],

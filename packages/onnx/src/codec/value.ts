@@ -129,9 +129,7 @@ function items(
 }
 
 function unknownElement(what: string, { name }: { readonly name?: string }, type: number): Error {
-  return new OnnxFormatError(
-    `${what} ${JSON.stringify(name ?? '')}: unknown element type ${type}`,
-  );
+  return new OnnxFormatError(`${what} ${JSON.stringify(name ?? '')}: unknown element type ${type}`);
 }
 
 /** @throws OnnxFormatError as {@link tensorFromProto}, or when keys and values differ in number. */
@@ -139,8 +137,7 @@ export function mapFromProto(proto: MapProto, options?: TensorOptions): MapValue
   const where = `map ${JSON.stringify(proto.name ?? '')}`;
   const keyType = dtypeName(proto.keyType, where);
   const utf8 = new TextDecoder();
-  const keys =
-    keyType === 'string' ? proto.stringKeys.map((key) => utf8.decode(key)) : proto.keys;
+  const keys = keyType === 'string' ? proto.stringKeys.map((key) => utf8.decode(key)) : proto.keys;
   if (proto.values === undefined) throw new OnnxFormatError(`${where}: it has no values`);
   const values = sequenceFromProto(proto.values, options);
   if (values.items.length !== keys.length) {

@@ -77,9 +77,7 @@ function mapGraph(graph: GraphProto, map: TensorMap): GraphProto {
 
 function mapNodes(nodes: readonly NodeProto[], map: TensorMap): readonly NodeProto[] {
   return nodes.map((node) =>
-    node.attribute.length === 0
-      ? node
-      : { ...node, attribute: mapAttributes(node.attribute, map) },
+    node.attribute.length === 0 ? node : { ...node, attribute: mapAttributes(node.attribute, map) },
   );
 }
 
