@@ -43,7 +43,19 @@ const cases = [
   ['apps/examples/digits/x.ts', '@hebb/edge-worker', false],
 ];
 
-const eslint = new ESLint();
+// Files that are not there have no types: the rules that need them stay out.
+const eslint = new ESLint({
+  overrideConfig: {
+    files: ['**/*.ts'],
+    languageOptions: { parserOptions: { projectService: false } },
+    rules: Object.fromEntries(
+      ['await-thenable', 'no-floating-promises', 'no-misused-promises'].map((rule) => [
+        `@typescript-eslint/${rule}`,
+        'off',
+      ]),
+    ),
+  },
+});
 let failed = 0;
 for (const [filePath, target, allowed] of cases) {
   const code = `import * as x from '${target}';\n\nexport const y = x;\n`;
