@@ -1,0 +1,186 @@
+/** Elementwise primitives: which inner loop runs over which layouts. */
+import type { DType, HostArray } from '@hebb/core';
+import { isFloat } from '@hebb/core';
+import { bitsOf, isBig } from '../kernels/arrays.ts';
+import type { BigArray, NumberArray } from '../kernels/arrays.ts';
+import { binaryLoops, compareLoops, unaryLoops, whereLoop } from '../kernels/float32.ts';
+import { compare, mapBigs, mapNumbers, zipBigs, zipNumbers } from '../kernels/generic.ts';
+import * as scalar from '../kernels/scalar.ts';
+import { forRows, nestOf } from '../layout.ts';
+import { failAt } from '../program.ts';
+import type { Memory, NodePlanner, Operand, PlanNode, Planner } from '../program.ts';
+
+/** A loop over one row: result, operands, each with first index and step; then the count. */
+type Row = (
+  o: HostArray,
+  oi: number,
+  os: number,
+  a: HostArray,
+  ai: number,
+  as: number,
+  b: HostArray,
+  bi: number,
+  bs: number,
+  n: number,
+) => void;
+
+function pick<T>(node: PlanNode, table: { readonly [op: string]: T }): T {
+  if (!Object.hasOwn(table, node.op)) {
+    failAt(node, 'has no kernel for this type', node.inputs[0]?.dtype);
+  }
+  return table[node.op]!;
+}
+
+function unaryRow(node: PlanNode, dtype: DType): Row {
+  if (dtype === 'float32' && Object.hasOwn(unaryLoops, node.op)) {
+    const loop = unaryLoops[node.op]!;
+    return (o, oi, os, a, ai, as, _b, _bi, _bs, n) =>
+      loop(o as Float32Array, oi, os, a as Float32Array, ai, as, n);
+  }
+  if (isBig(dtype)) {
+    const f = pick(node, scalar.unaryBig);
+    return (o, oi, os, a, ai, as, _b, _bi, _bs, n) =>
+      mapBigs(f, o as BigArray, oi, os, a as BigArray, ai, as, n);
+  }
+  const f =
+    dtype === 'bool' && node.op === 'not'
+      ? (x: number) => (x === 0 ? 1 : 0)
+      : pick(node, scalar.unaryNumber);
+  return (o, oi, os, a, ai, as, _b, _bi, _bs, n) =>
+    mapNumbers(f, o as NumberArray, oi, os, a as NumberArray, ai, as, n);
+}
+
+function binaryRow(node: PlanNode, dtype: DType): Row {
+  if (dtype === 'float32' && Object.hasOwn(binaryLoops, node.op)) {
+    return binaryLoops[node.op]! as Row;
+  }
+  const byZero = (): never => failAt(node, 'division of an integer by zero', dtype);
+  if (isBig(dtype)) {
+    const f = pick(node, scalar.binaryBig(byZero));
+    return (o, oi, os, a, ai, as, b, bi, bs, n) =>
+      zipBigs(f, o as BigArray, oi, os, a as BigArray, ai, as, b as BigArray, bi, bs, n);
+  }
+  const f = isFloat(dtype)
+    ? pick(node, scalar.binaryFloat)
+    : pick(node, scalar.binaryInteger(bitsOf(dtype), byZero));
+  return (o, oi, os, a, ai, as, b, bi, bs, n) =>
+    zipNumbers(f, o as NumberArray, oi, os, a as NumberArray, ai, as, b as NumberArray, bi, bs, n);
+}
+
+function compareRow(node: PlanNode, dtype: DType): Row {
+  if (dtype === 'float32') return compareLoops[node.op]! as Row;
+  if (isBig(dtype)) {
+    const f = pick(node, scalar.compareBig);
+    return (o, oi, os, a, ai, as, b, bi, bs, n) =>
+      compare(f, o as Uint8Array, oi, os, a as BigArray, ai, as, b as BigArray, bi, bs, n);
+  }
+  const f = pick(node, scalar.compareNumber);
+  return (o, oi, os, a, ai, as, b, bi, bs, n) =>
+    compare(f, o as Uint8Array, oi, os, a as NumberArray, ai, as, b as NumberArray, bi, bs, n);
+}
+
+/** Adds a step that runs `row` over the result and one or two operands. */
+export function rowsStep(planner: Planner, out: Operand, a: Operand, b: Operand, row: Row): void {
+  const nest = nestOf(out.shape, [out, a, b]);
+  const { n } = nest;
+  const [os, as, bs] = nest.inner as [number, number, number];
+  const [o, x, y] = [out.storage, a.storage, b.storage];
+  const run =
+    nest.outer.length === 0
+      ? (memory: Memory) =>
+          row(
+            memory[o]!,
+            nest.offsets[0]!,
+            os,
+            memory[x]!,
+            nest.offsets[1]!,
+            as,
+            memory[y]!,
+            nest.offsets[2]!,
+            bs,
+            n,
+          )
+      : (memory: Memory) => {
+          const [out, a, b] = [memory[o]!, memory[x]!, memory[y]!];
+          forRows(nest, (at) => row(out, at[0]!, os, a, at[1]!, as, b, at[2]!, bs, n));
+        };
+  planner.step([a, b], [out], run, { elementwise: true });
+}
+
+const unary: NodePlanner = (planner, node) => {
+  const [a] = node.inputs as [Operand];
+  const out = planner.result(node.outputs[0]!);
+  rowsStep(planner, out, a, a, unaryRow(node, a.dtype));
+  return [out];
+};
+
+const binary: NodePlanner = (planner, node) => {
+  const [a, b] = node.inputs as [Operand, Operand];
+  const out = planner.result(node.outputs[0]!);
+  rowsStep(planner, out, a, b, binaryRow(node, a.dtype));
+  return [out];
+};
+
+const comparison: NodePlanner = (planner, node) => {
+  const [a, b] = node.inputs as [Operand, Operand];
+  const out = planner.result(node.outputs[0]!);
+  rowsStep(planner, out, a, b, compareRow(node, a.dtype));
+  return [out];
+};
+
+function whereAny(
+  o: HostArray,
+  oi: number,
+  os: number,
+  c: Uint8Array,
+  ci: number,
+  cs: number,
+  a: HostArray,
+  ai: number,
+  as: number,
+  b: HostArray,
+  bi: number,
+  bs: number,
+  n: number,
+): void {
+  for (let i = 0; i < n; i++, oi += os, ci += cs, ai += as, bi += bs) {
+    o[oi] = c[ci] !== 0 ? a[ai]! : b[bi]!;
+  }
+}
+
+const where: NodePlanner = (planner, node) => {
+  const [c, a, b] = node.inputs as [Operand, Operand, Operand];
+  const out = planner.result(node.outputs[0]!);
+  const nest = nestOf(out.shape, [out, c, a, b]);
+  const { n } = nest;
+  const [os, cs, as, bs] = nest.inner as [number, number, number, number];
+  const row = a.dtype === 'float32' ? (whereLoop as typeof whereAny) : whereAny;
+  planner.step(
+    [c, a, b],
+    [out],
+    (memory) => {
+      const o = memory[out.storage]!;
+      const [test, x, y] = [
+        memory[c.storage] as Uint8Array,
+        memory[a.storage]!,
+        memory[b.storage]!,
+      ];
+      forRows(nest, (at) => row(o, at[0]!, os, test, at[1]!, cs, x, at[2]!, as, y, at[3]!, bs, n));
+    },
+    { elementwise: true },
+  );
+  return [out];
+};
+
+const each = (names: readonly string[], planner: NodePlanner): [string, NodePlanner][] =>
+  names.map((name) => [name, planner]);
+
+export const elementwise: { readonly [op: string]: NodePlanner } = Object.fromEntries([
+  ...each(Object.keys(scalar.unaryNumber), unary),
+  ...each(
+    'add sub mul div pow fmod atan2 maximum minimum and or xor shiftLeft shiftRight'.split(' '),
+    binary,
+  ),
+  ...each(Object.keys(scalar.compareNumber), comparison),
+  ['where', where],
+]);
