@@ -1,19 +1,23 @@
-/** Runs the worker on real local workerd, through wrangler, as the demo and the tests do. */
+/**
+ * Worker projects on real local workerd, through wrangler: `import { startWorker } from '@hebb/edge/node'`.
+ * Wrangler is an optional peer dependency.
+ */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import type { ModelCard } from './app.ts';
+import { gzipSync } from 'node:zlib';
 
-export interface LocalWorkerOptions {
-  readonly model: Uint8Array;
-  readonly card: ModelCard;
-  /** Milliseconds until the worker must answer. Default 60,000. */
+export interface StartWorkerOptions {
+  /** Folder of the worker project, with its wrangler configuration. */
+  readonly directory: string;
+  /** Milliseconds until `GET /health` must answer. Default 60,000. */
   readonly timeout?: number;
+  /** Export conditions for the bundler beside a worker's usual ones. */
+  readonly conditions?: readonly string[];
 }
 
 export interface LocalWorker {
@@ -25,45 +29,30 @@ export interface LocalWorker {
   stop(): Promise<void>;
 }
 
-const here = dirname(fileURLToPath(import.meta.url));
-const bin = (): string =>
-  join(dirname(createRequire(import.meta.url).resolve('wrangler/package.json')), 'bin/wrangler.js');
+/** Wrangler's executable: the project's own, or the one that this package finds. */
+function wrangler(directory: string): string {
+  for (const from of [join(directory, 'package.json'), import.meta.url]) {
+    try {
+      const manifest = createRequire(from).resolve('wrangler/package.json');
+      return join(dirname(manifest), 'bin/wrangler.js');
+    } catch {
+      // Not from here.
+    }
+  }
+  throw new Error('wrangler is not installed: npm install --save-dev wrangler');
+}
 
-/** The environment in which wrangler asks nothing, sends nothing and bundles the sources. */
-const environment = (): NodeJS.ProcessEnv => ({
+/** The environment in which wrangler asks nothing and sends nothing. */
+const environment = (conditions: readonly string[]): NodeJS.ProcessEnv => ({
   ...process.env,
   NODE_OPTIONS: '',
   WRANGLER_SEND_METRICS: 'false',
   WRANGLER_HIDE_BANNER: 'true',
   CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-  WRANGLER_BUILD_CONDITIONS: '@hebb/source,workerd,worker,browser',
+  WRANGLER_BUILD_CONDITIONS: [...conditions, 'workerd', 'worker', 'browser'].join(','),
   NO_COLOR: '1',
   CI: '1',
 });
-
-/** Writes a worker project with this model into a temporary folder. */
-async function project(model: Uint8Array, card: ModelCard): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'hebb-worker-'));
-  await writeFile(join(folder, 'model.onnx'), model);
-  await writeFile(
-    join(folder, 'worker.js'),
-    `import model from './model.onnx';
-import { createWorker } from ${JSON.stringify(join(here, 'app.ts'))};
-const handler = createWorker(model, ${JSON.stringify(card)});
-export default { fetch: (request) => handler.fetch(request) };
-`,
-  );
-  await writeFile(
-    join(folder, 'wrangler.json'),
-    JSON.stringify({
-      name: 'hebb-local',
-      main: 'worker.js',
-      compatibility_date: '2026-04-01',
-      rules: [{ type: 'Data', globs: ['**/*.onnx'], fallthrough: true }],
-    }),
-  );
-  return folder;
-}
 
 async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -82,27 +71,32 @@ async function freePort(): Promise<number> {
  * that or the time is up; nothing is left running then.
  */
 export async function startWorker({
-  model,
-  card,
+  directory,
   timeout = 60_000,
-}: LocalWorkerOptions): Promise<LocalWorker> {
+  conditions = [],
+}: StartWorkerOptions): Promise<LocalWorker> {
   const started = performance.now();
-  const folder = await project(model, card);
+  const state = await mkdtemp(join(tmpdir(), 'hebb-worker-'));
   const port = await freePort();
   const child = spawn(
     process.execPath,
     [
-      bin(),
+      wrangler(directory),
       'dev',
       '--local',
       ...['--ip', '127.0.0.1'],
       ...['--port', String(port)],
       ...['--inspector-port', '0'],
       '--show-interactive-dev-session=false',
-      ...['--persist-to', join(folder, 'state')],
+      ...['--persist-to', state],
       ...['--log-level', 'warn'],
     ],
-    { cwd: folder, env: environment(), stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+    {
+      cwd: directory,
+      env: environment(conditions),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    },
   );
   let output = '';
   const keep = (chunk: Buffer): void => {
@@ -114,7 +108,7 @@ export async function startWorker({
   const stop = async (): Promise<void> => {
     process.off('exit', killNow);
     await kill(child);
-    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    await rm(state, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
   };
   // A demo that is interrupted must not leave workerd behind.
   const killNow = (): void => signal(child, 'SIGKILL');
@@ -174,23 +168,30 @@ export interface BundleSize {
   readonly gzip: number;
 }
 
-/** Bundles as `wrangler deploy` would and measures the script. */
-export async function bundleSize(model: Uint8Array, card: ModelCard): Promise<BundleSize> {
-  const { readFile, readdir } = await import('node:fs/promises');
-  const { gzipSync } = await import('node:zlib');
-  const folder = await project(model, card);
+/** Bundles as `wrangler deploy` would, without deploying, and measures the script. */
+export async function bundleSize({
+  directory,
+  conditions = [],
+}: Pick<StartWorkerOptions, 'directory' | 'conditions'>): Promise<BundleSize> {
+  const out = await mkdtemp(join(tmpdir(), 'hebb-bundle-'));
   try {
     const child = spawn(
       process.execPath,
-      [bin(), 'deploy', '--dry-run', '--minify', '--outdir', 'out'],
-      { cwd: folder, env: environment(), stdio: 'ignore' },
+      [wrangler(directory), 'deploy', '--dry-run', '--minify', '--outdir', out],
+      { cwd: directory, env: environment(conditions), stdio: ['ignore', 'pipe', 'pipe'] },
     );
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    }
     const code = await new Promise((resolve) => child.once('exit', resolve));
-    if (code !== 0) throw new Error(`wrangler deploy --dry-run ended with code ${String(code)}`);
-    const files = (await readdir(join(folder, 'out'))).filter((name) => name.endsWith('.js'));
-    const script = await readFile(join(folder, 'out', files[0]!));
-    return { script: script.length, gzip: gzipSync(script).length };
+    if (code !== 0)
+      throw new Error(`wrangler deploy --dry-run ended with code ${String(code)}\n${output}`);
+    const script = (await readdir(out)).find((name) => name.endsWith('.js'));
+    if (script === undefined) throw new Error('wrangler wrote no script');
+    const bytes = await readFile(join(out, script));
+    return { script: bytes.length, gzip: gzipSync(bytes).length };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(out, { recursive: true, force: true });
   }
 }
