@@ -1,6 +1,6 @@
 import * as h from '@hebb/core';
 import type { DeviceBuffer, Executable, Tensor } from '@hebb/core';
-import { cpu } from '@hebb/backend-cpu';
+import { cpu } from '../src/index.ts';
 
 const f32 = (shape: number[]) => ({ shape, dtype: 'float32' as const });
 

@@ -1,6 +1,6 @@
 import * as h from '@hebb/core';
 import type { DType } from '@hebb/core';
-import { cpu } from '@hebb/backend-cpu';
+import { cpu } from '../src/index.ts';
 import { expectClose, given, numbers } from './helpers.ts';
 import * as reference from './reference.ts';
 import type { ConvSettings } from './reference.ts';

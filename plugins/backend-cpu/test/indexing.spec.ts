@@ -1,6 +1,6 @@
 import * as h from '@hebb/core';
 import type { DType } from '@hebb/core';
-import { cpu } from '@hebb/backend-cpu';
+import { cpu } from '../src/index.ts';
 import { numbers } from './helpers.ts';
 
 beforeAll(async () => void (await h.init(cpu())));

@@ -1,6 +1,6 @@
 import * as h from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
-import { cpu } from '@hebb/backend-cpu';
+import { cpu } from '../src/index.ts';
 import { expectClose, given, numbers } from './helpers.ts';
 import { build, element, noise, positions } from './reference.ts';
 import type { Plain } from './reference.ts';

@@ -1,5 +1,5 @@
 import * as h from '@hebb/core';
-import { cpu } from '@hebb/backend-cpu';
+import { cpu } from '../src/index.ts';
 import { philoxBlock } from '../src/kernels/philox.ts';
 import { numbers } from './helpers.ts';
 

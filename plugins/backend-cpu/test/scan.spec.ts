@@ -1,5 +1,5 @@
 import * as h from '@hebb/core';
-import { cpu } from '@hebb/backend-cpu';
+import { cpu } from '../src/index.ts';
 import { numbers } from './helpers.ts';
 
 const backend = cpu();

@@ -33,7 +33,7 @@ function reader(dtype: DType): (stored: number | bigint) => number | bigint {
 
 /** From a number to what is stored; integers up to 32 bits wrap in the store itself. */
 function writer(from: DType, to: DType): Convert {
-  if (to === 'bool') return (x) => (x == 0 ? 0 : 1);
+  if (to === 'bool') return (x) => (x === 0 || x === 0n ? 0 : 1);
   if (isBig(to)) {
     if (isBig(from)) return (x) => x;
     return (x) => {

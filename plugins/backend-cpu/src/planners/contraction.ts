@@ -127,7 +127,7 @@ function convOf(
   w: readonly number[],
   y: readonly number[],
 ): Conv {
-  const { stride, padding, dilation, groups } = node.attrs as unknown as ConvAttrs;
+  const { stride, padding, dilation, groups } = node.attrs as ConvAttrs;
   const geometry: ConvGeometry = {
     input: x.slice(2),
     kernel: w.slice(2),

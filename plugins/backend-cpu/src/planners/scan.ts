@@ -5,20 +5,20 @@ import type { Pool } from '../pool.ts';
 import { Program } from '../program.ts';
 import type { NodePlanner } from '../program.ts';
 
-interface ScanAttrs {
+type ScanAttrs = {
   readonly body: Graph;
   readonly constants: number;
   readonly carries: number;
   readonly length: number;
   readonly reverse: boolean;
-}
+};
 
 export function scanPlanner(
   pool: Pool,
   planners: () => { readonly [op: string]: NodePlanner },
 ): NodePlanner {
   return (planner, node) => {
-    const { body, constants, carries, length, reverse } = node.attrs as unknown as ScanAttrs;
+    const { body, constants, carries, length, reverse } = node.attrs as ScanAttrs;
     const program = new Program(body, planners(), pool);
     const inputs = node.inputs.map((x) => planner.contiguous(x));
     const outputs = node.outputs.map((aval) => planner.result(aval));
