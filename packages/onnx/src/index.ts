@@ -1,1 +1,3 @@
+/** @hebb/onnx: the ONNX bridge. */
 export * from './codec/index.ts';
+export * from './import/index.ts';

@@ -1,0 +1,36 @@
+/** Operators that only move elements work for every kind of tensor: text and codes are moved alike. */
+import { fromBits } from '@hebb/core';
+import type { Tensor } from '@hebb/core';
+import type { Call } from './call.ts';
+import { isHost } from './value.ts';
+import type { HostTensor, Value } from './value.ts';
+
+/** Applies a movement to a value of any element type. */
+export function movement(call: Call, value: Value, move: (x: Tensor) => Tensor): Value {
+  if (isHost(value) && value.dtype === 'string') {
+    return moveStrings(call, [value], ([x]) => move(x!));
+  }
+  if ('kind' in value && value.kind === 'coded') return { ...value, codes: move(value.codes) };
+  return move(call.asTensor(value));
+}
+
+/** Text is moved by its positions in the list of all elements. */
+export function moveStrings(
+  call: Call,
+  parts: readonly HostTensor[],
+  move: (positions: Tensor[]) => Tensor,
+): HostTensor {
+  let offset = 0;
+  const positions = parts.map((part) => {
+    const data = Int32Array.from({ length: part.data.length }, (_, i) => offset + i);
+    offset += data.length;
+    return fromBits(data, part.shape, 'int32');
+  });
+  const all = parts.flatMap((part) => [...(part.data as readonly string[])]);
+  const order = call.asHost(call.memo('positions', () => move(positions)));
+  return {
+    dtype: 'string',
+    shape: order.shape,
+    data: Array.from(order.data as Int32Array, (at) => all[at]!),
+  };
+}
