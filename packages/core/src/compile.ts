@@ -1,15 +1,17 @@
 /** Compiled functions: traced once for each input signature, then replayed without building a graph. */
 import { placeholder } from './apply.ts';
 import type { Backend, DeviceBuffer, Executable } from './backend.ts';
-import { bufferOn, currentBackend, realize } from './context.ts';
+import { bring, bufferOn, currentBackend, realize } from './context.ts';
 import { fail } from './error.ts';
 import { traceGraph } from './graph.ts';
 import type { Graph } from './graph.ts';
+import { announceRealized } from './lifetime.ts';
 import { Node } from './node.ts';
 import type { Aval } from './op.ts';
+import { alias } from './primitives/elementwise.ts';
 import { Tensor } from './tensor.ts';
 import { treeLeaves, treeMap, treeSignature } from './tree.ts';
-import { setVariableTrace } from './variable.ts';
+import { dirtyVariables, setVariableTrace } from './variable.ts';
 import type { Variable } from './variable.ts';
 
 export interface CompileFunctionOptions {
@@ -64,6 +66,7 @@ export function capture<Args extends readonly unknown[]>(
     },
     write: (variable, value) => void writes.set(variable, value),
   });
+  const before = new Set(dirtyVariables);
   let result: unknown;
   try {
     result = fn(...(inner as readonly unknown[] as Args));
@@ -76,6 +79,16 @@ export function capture<Args extends readonly unknown[]>(
       'compile',
       'the function is asynchronous: a compiled function only builds tensors',
       'a Promise',
+    );
+  }
+  for (const variable of dirtyVariables) {
+    if (before.has(variable)) continue;
+    const { captures } = traceGraph([variable.peek()], []);
+    if (captures.every(({ node, output }) => node.isRealized(output))) continue;
+    dirtyVariables.delete(variable);
+    fail(
+      'compile',
+      'a variable made inside the function depends on its arguments: make it outside, then write to it',
     );
   }
   const outputs = [...treeLeaves(result), ...writes.values()];
@@ -108,6 +121,8 @@ export interface Compiled<Args extends readonly unknown[], Out> {
 }
 
 const manySignatures = 16;
+const REPLACED =
+  'replaced the variable it was read from; read the variable again, or realize `alias(value)` before';
 
 /**
  * A function that is traced at its first call with given shapes, dtypes and plain values, compiled for the
@@ -126,7 +141,7 @@ export function compile<Args extends readonly unknown[], Out>(
   let programs = new WeakMap<Backend, Map<string, Promise<Program>>>();
   let signatures = 0;
   let queue: Promise<unknown> = Promise.resolve();
-  const executables = new Set<Executable>();
+  const made = new Set<Program>();
 
   const build = async (backend: Backend, args: Args): Promise<Program> => {
     signatures += 1;
@@ -146,8 +161,10 @@ export function compile<Args extends readonly unknown[], Out>(
       ),
     ];
     const executable = await backend.compile(captured.graph, { donated });
-    executables.add(executable);
-    return { captured, executable, donated };
+    const program = { captured, executable, donated };
+    made.add(program);
+    for (const { node } of captured.captures) node.held += 1;
+    return program;
   };
 
   const call = async (args: Args): Promise<Out> => {
@@ -163,11 +180,10 @@ export function compile<Args extends readonly unknown[], Out>(
       pending.catch(() => cache.delete(key));
     }
     const program = await pending;
-    await realize(
-      ...leaves,
-      ...program.captured.variables.map((v) => v.peek()),
-      ...program.captured.captures,
-    );
+    separate(program, leaves);
+    const sources = sourcesOf(program, leaves);
+    await realize(...sources);
+    await bring(backend, sources, name);
     return run(backend, program, leaves, name) as Out;
   };
 
@@ -182,8 +198,11 @@ export function compile<Args extends readonly unknown[], Out>(
     dispose: {
       value: () => {
         programs = new WeakMap();
-        for (const executable of executables) executable.dispose?.();
-        executables.clear();
+        for (const { executable, captured } of made) {
+          executable.dispose?.();
+          for (const { node } of captured.captures) node.held -= 1;
+        }
+        made.clear();
       },
     },
   });
@@ -201,14 +220,44 @@ function donatedLeaves(args: readonly unknown[], donate: readonly number[]): num
   return positions;
 }
 
+function sourcesOf({ captured }: Program, leaves: readonly Tensor[]): Tensor[] {
+  return [...leaves, ...captured.variables.map((v) => v.peek()), ...captured.captures];
+}
+
+/** How often a tensor's buffer is among the sources. */
+function countUses(sources: readonly Tensor[]): (tensor: Tensor) => number {
+  const uses = new Map<Node, number[]>();
+  for (const { node, output } of sources) {
+    const counts = uses.get(node) ?? [];
+    counts[output] = (counts[output] ?? 0) + 1;
+    uses.set(node, counts);
+  }
+  return ({ node, output }) => uses.get(node)?.[output] ?? 0;
+}
+
+/**
+ * Tensors are immutable, so two variables may hold the same one, or a variable's value may be an argument
+ * as well. A variable that is about to be updated in place gets a buffer of its own first.
+ */
+function separate(program: Program, leaves: readonly Tensor[]): void {
+  const { captured, donated } = program;
+  const uses = countUses(sourcesOf(program, leaves));
+  for (const position of donated) {
+    const variable = captured.variables[position - captured.argumentCount];
+    if (variable === undefined) continue;
+    const value = variable.peek();
+    if (value.node.held > 1 || uses(value) > 1) variable.set(alias(value));
+  }
+}
+
 function run(backend: Backend, program: Program, leaves: readonly Tensor[], name: string): unknown {
   const { captured, executable, donated } = program;
-  const sources = [...leaves, ...captured.variables.map((v) => v.peek()), ...captured.captures];
-  const taken = new Set<Tensor['node']>();
+  const sources = sourcesOf(program, leaves);
+  const uses = countUses(sources);
   for (const position of donated) {
-    const { node } = sources[position]!;
-    if (taken.has(node)) fail('compile', `${name} is given the same buffer twice to consume`);
-    taken.add(node);
+    if (uses(sources[position]!) > 1) {
+      fail(name, 'a tensor that it consumes (donated) is also given to it in another place');
+    }
   }
   const inputs = sources.map((tensor) => bufferOn(backend, tensor, name));
   const outputs = executable.run(inputs);
@@ -216,16 +265,21 @@ function run(backend: Backend, program: Program, leaves: readonly Tensor[], name
     const { node, output } = sources[position]!;
     node.surrender(
       output,
-      position < captured.argumentCount
-        ? `${name} consumed it (donated)`
-        : `${name} replaced the variable it was read from; read the variable again, or clone the value before`,
+      position < captured.argumentCount ? `${name} consumed it (donated)` : `${name} ${REPLACED}`,
     );
   }
   const results = treeLeaves(captured.result).length;
   const made = outputs.map((buffer, i) =>
     leafOn(backend, buffer, captured.graph.values[captured.graph.outputs[i]!]!),
   );
-  captured.written.forEach((variable, i) => variable.set(made[results + i]!));
+  captured.written.forEach((variable, i) => {
+    const old = variable.peek();
+    variable.set(made[results + i]!);
+    // Written without being read: the old value was no input, so nobody consumed it.
+    if (old.node.held === 0 && old.node.storage[old.output]?.kind === 'device') {
+      old.node.release(old.output, `${name} ${REPLACED}`);
+    }
+  });
   let next = 0;
   return treeMap(captured.result, () => made[next++]!);
 }
@@ -233,5 +287,7 @@ function run(backend: Backend, program: Program, leaves: readonly Tensor[], name
 function leafOn(backend: Backend, buffer: DeviceBuffer, aval: Aval): Tensor {
   const node = new Node(null, {}, [], [aval]);
   node.setDevice(0, backend, buffer);
-  return new Tensor(node, 0);
+  const tensor = new Tensor(node, 0);
+  announceRealized(tensor);
+  return tensor;
 }

@@ -4,6 +4,7 @@ import type { HostArray } from './dtype.ts';
 import { fail } from './error.ts';
 import { traceGraph } from './graph.ts';
 import type { TracedGraph } from './graph.ts';
+import { announceRealized } from './lifetime.ts';
 import type { Tensor } from './tensor.ts';
 import { dirtyVariables } from './variable.ts';
 
@@ -79,18 +80,34 @@ export function bufferOn(backend: Backend, tensor: Tensor, op: string): DeviceBu
         `a tensor lives on backend ${storage.backend.name}: read it with data() and make a new one`,
       );
     }
-    node.setDevice(
-      output,
-      backend,
-      backend.upload(download.call(storage.backend, storage.buffer), tensor),
-    );
-    return bufferOn(backend, tensor, op);
+    return place(backend, tensor, download.call(storage.backend, storage.buffer), op);
   }
+  return place(backend, tensor, storage.data, op);
+}
+
+function place(backend: Backend, tensor: Tensor, data: HostArray, op: string): DeviceBuffer {
   if (!backend.capabilities.dtypes.has(tensor.dtype)) {
     fail(op, `backend ${backend.name} does not store ${tensor.dtype}`);
   }
-  node.setDevice(output, backend, backend.upload(storage.data, tensor));
-  return bufferOn(backend, tensor, op);
+  const buffer = backend.upload(data, tensor);
+  tensor.node.setDevice(tensor.output, backend, buffer);
+  announceRealized(tensor);
+  return buffer;
+}
+
+/** Copies over what lies on another backend that can only be read by waiting. */
+export async function bring(
+  backend: Backend,
+  tensors: readonly Tensor[],
+  op: string,
+): Promise<void> {
+  for (const tensor of tensors) {
+    const storage = tensor.node.live(tensor.output, op);
+    if (storage?.kind !== 'device' || storage.backend === backend) continue;
+    if (storage.backend.downloadSync !== undefined) continue;
+    const data = await storage.backend.download(storage.buffer);
+    if (tensor.node.storage[tensor.output] === storage) place(backend, tensor, data, op);
+  }
 }
 
 interface Pending {
@@ -125,19 +142,9 @@ function finish(backend: Backend, { roots, traced }: Pending, executable: Execut
   roots.forEach((tensor, i) => {
     if (tensor.node.isRealized(tensor.output)) backend.free(outputs[i]!);
     else tensor.node.setDevice(tensor.output, backend, outputs[i]!);
-    onRealize?.(tensor);
+    announceRealized(tensor);
   });
   for (const tensor of roots) tensor.node.dropHistory();
-}
-
-/** Called for each tensor that becomes real, when a scope is open. */
-let onRealize: ((tensor: Tensor) => void) | undefined;
-export function setRealizeListener(
-  listener: ((tensor: Tensor) => void) | undefined,
-): ((tensor: Tensor) => void) | undefined {
-  const saved = onRealize;
-  onRealize = listener;
-  return saved;
 }
 
 /** Computes the tensors (in one program) so that they hold their values. */
@@ -145,7 +152,9 @@ export async function realize(...tensors: Tensor[]): Promise<void> {
   const pending = pendingOf(tensors);
   if (pending === undefined) return;
   const backend = currentBackend();
-  finish(backend, pending, await executableFor(backend, pending.traced));
+  const executable = await executableFor(backend, pending.traced);
+  await bring(backend, pending.traced.captures, 'realize');
+  finish(backend, pending, executable);
 }
 
 export function realizeSync(...tensors: Tensor[]): void {

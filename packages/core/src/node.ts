@@ -20,7 +20,24 @@ const finalizer = new FinalizationRegistry<{ backend: Backend; buffer: DeviceBuf
 
 const none: readonly Tensor[] = [];
 
+let count = 0;
+/** How many nodes were made so far: the id of the next one. */
+export const nodeCount = (): number => count;
+
+let keeping = 0;
+/** Runs `body` so that values computed inside keep their history: somebody differentiates through it. */
+export function keepHistory<T>(body: () => T): T {
+  keeping += 1;
+  try {
+    return body();
+  } finally {
+    keeping -= 1;
+  }
+}
+
 export class Node {
+  /** Order of creation. */
+  readonly id = count++;
   /** `null` for leaves: host data, realised values, placeholders of a trace. */
   op: Op | null;
   attrs: Attrs;
@@ -28,8 +45,10 @@ export class Node {
   readonly avals: readonly Aval[];
   readonly path: string;
   readonly storage: (Storage | null)[];
-  /** How many variables hold an output of this node. */
+  /** How many variables and compiled functions hold an output of this node. */
   held = 0;
+  /** It was computed from others, which are forgotten. */
+  historyDropped = false;
   /** Finalizer token of each output's buffer. */
   readonly #tokens: (object | null)[];
 
@@ -68,7 +87,9 @@ export class Node {
 
   /** Once every output is realised the history is dropped, so that chains of updates stay short. */
   dropHistory(): void {
+    if (keeping > 0 || this.op === null) return;
     if (this.storage.every((storage) => storage !== null)) {
+      this.historyDropped = true;
       this.op = null;
       this.inputs = none;
     }

@@ -1,5 +1,6 @@
 /** Variables: the one kind of mutable state. Parameters, running statistics, optimizer moments, random keys. */
 import { fail } from './error.ts';
+import { announceReplaced } from './lifetime.ts';
 import { formatShape, sameShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -65,9 +66,11 @@ export class Variable {
 
   /** Replaces the value, past any trace. */
   set(next: Tensor): void {
-    this.#value.node.held -= 1;
+    const old = this.#value;
     next.node.held += 1;
+    old.node.held -= 1;
     this.#value = next;
+    if (old.node.held === 0 && old.node.isRealized(old.output)) announceReplaced(old);
     if (next.node.isRealized(next.output)) dirtyVariables.delete(this);
     else dirtyVariables.add(this);
   }
