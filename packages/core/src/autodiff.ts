@@ -1,10 +1,12 @@
 /** Reverse-mode differentiation of the lazy graph. Gradients are graphs again, so any order works. */
 import { isFloat } from './dtype.ts';
 import { fail } from './error.ts';
+import { keepHistory } from './node.ts';
 import type { Node } from './node.ts';
 import { onesLike, zerosLike } from './primitives/constant.ts';
 import { add, alias } from './primitives/elementwise.ts';
-import { formatShape } from './shape.ts';
+import { describe } from './apply.ts';
+import { formatShape, sameShape } from './shape.ts';
 import { Tensor } from './tensor.ts';
 import { inlineGraph } from './inline.ts';
 import { treeMap } from './tree.ts';
@@ -77,7 +79,25 @@ export function gradients(
     if (!isFloat(x.dtype))
       fail('grad', 'cannot differentiate with respect to it', x.dtype, 'a float type');
   }
+  if (cotangents !== undefined && cotangents.length !== results.length) {
+    fail('grad', 'wrong number of cotangents', `${cotangents.length}`, `${results.length}`);
+  }
+  cotangents?.forEach((cotangent, i) => {
+    const y = results[i]!;
+    if (cotangent.dtype !== y.dtype || !sameShape(cotangent.shape, y.shape)) {
+      fail('grad', `cotangent ${i} does not fit its output`, describe(cotangent), describe(y));
+    }
+  });
   const { order, depends } = dependents(results, wrt);
+  results.forEach((y, i) => {
+    if (y.node.historyDropped && !depends.has(y.node)) {
+      fail(
+        'grad',
+        `output ${i} was computed already and its history is gone: differentiate before reading it, ` +
+          'or use `valueAndGrad`',
+      );
+    }
+  });
   const sums = new Map<Node, (Tensor | undefined)[]>();
   const accumulate = (tensor: Tensor, gradient: Tensor): void => {
     let list = sums.get(tensor.node);
@@ -97,7 +117,16 @@ export function gradients(
     const found = differentiate(node, list, needs);
     node.inputs.forEach((input, i) => {
       const gradient = found[i];
-      if (needs[i] === true && gradient != null) accumulate(input, gradient);
+      if (needs[i] !== true || gradient == null) return;
+      if (gradient.dtype !== input.dtype || !sameShape(gradient.shape, input.shape)) {
+        fail(
+          node.op!.name,
+          `its gradient rule is wrong: gradient of input ${i}`,
+          describe(gradient),
+          describe(input),
+        );
+      }
+      accumulate(input, gradient);
     });
   }
   return wrt.map((x, i) => {
@@ -169,7 +198,7 @@ export function valueAndGrad<
           })
         : arg,
     );
-    const out = fn(...(inner as readonly unknown[] as Args));
+    const out = keepHistory(() => fn(...(inner as readonly unknown[] as Args)));
     const value = out instanceof Tensor ? out : out[0];
     const found = gradients(value, wrapped);
     let next = 0;
@@ -192,7 +221,7 @@ export function vjp(
   ...inputs: Tensor[]
 ): [Tensor[], (...cotangents: Tensor[]) => Tensor[]] {
   const wrapped = inputs.map((x) => alias(x));
-  const out = fn(...wrapped);
+  const out = keepHistory(() => fn(...wrapped));
   const outputs = out instanceof Tensor ? [out] : [...out];
   return [outputs, (...cotangents) => gradients(outputs, wrapped, { cotangents })];
 }
