@@ -40,8 +40,10 @@ const LAYOUT = '$args';
 const traceCacheSize = 256;
 
 function isAttrs(value: unknown): value is Attrs {
-  if (typeof value !== 'object' || value === null || value instanceof Tensor) return false;
-  return !Array.isArray(value);
+  if (typeof value !== 'object' || value === null) return false;
+  // Only plain objects are settings: a Variable or a Module in the last place is a mistake to name.
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 /**
@@ -138,7 +140,7 @@ function pack(
       fail(
         name,
         'an argument is not a tensor',
-        typeof arg,
+        typeof arg === 'object' ? arg.constructor.name : typeof arg,
         'a Tensor, a list of them, or settings last',
       );
     }

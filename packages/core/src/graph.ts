@@ -1,4 +1,5 @@
 /** Graphs: what backends compile, exporters write and people read. */
+import { fail } from './error.ts';
 import type { Attrs, AttrValue, Aval, Op } from './op.ts';
 import { formatShape } from './shape.ts';
 import type { Tensor } from './tensor.ts';
@@ -40,13 +41,13 @@ export class Graph implements GraphParts {
    * the numbering of their values and the paths of their layers.
    */
   get key(): string {
-    this.#key ??= structureOf(this);
+    this.#key ??= structureOf(this, true);
     return this.#key;
   }
 
   /** 64 bits of the structure as 16 hex digits, the same in every process. */
   get hash(): string {
-    return hash64(this.key.replaceAll(/#\d+/g, ''));
+    return hash64(structureOf(this, false));
   }
 
   /** One line a node: `%3: float32[8,10] = add(%1, %2) {attr: 1}  @ layer.path`. */
@@ -81,21 +82,29 @@ function isList(value: AttrValue): value is readonly AttrValue[] {
 }
 
 /** Canonical text of attributes: names sorted, NaN, -0 and infinities distinct. */
-export function attrsKey(attrs: Attrs): string {
+export function attrsKey(attrs: Attrs, exact = true): string {
   const parts: string[] = [];
   for (const name of Object.keys(attrs).sort()) {
     const value = attrs[name];
-    if (value !== undefined) parts.push(`${name}=${attrKey(value)}`);
+    if (value !== undefined) parts.push(`${name}=${attrKey(value, exact)}`);
   }
   return parts.join(';');
 }
 
-function attrKey(value: AttrValue): string {
-  if (value instanceof Graph) return `{${value.key}}`;
-  if (isList(value)) return `[${value.map(attrKey).join(',')}]`;
+function attrKey(value: AttrValue, exact: boolean): string {
+  if (value instanceof Graph) return `{${exact ? value.key : structureOf(value, false)}}`;
+  if (isList(value)) return `[${value.map((item) => attrKey(item, exact)).join(',')}]`;
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'object' && value !== null) {
+    // Written as text it would equal any other: plain JavaScript callers reach this.
+    fail(
+      'attributes',
+      'a setting is not a plain value or a list of them',
+      Object.prototype.toString.call(value),
+    );
+  }
   return String(value);
 }
 
@@ -103,7 +112,8 @@ function avalKey(aval: Aval): string {
   return `${aval.dtype}${aval.shape.join('x')}`;
 }
 
-function structureOf(graph: Graph): string {
+/** `exact` tells apart records that share a name, by numbers that differ between processes. */
+function structureOf(graph: Graph, exact: boolean): string {
   const numbering = new Map<number, number>();
   const parts: string[] = [];
   for (const id of graph.inputs) {
@@ -118,7 +128,7 @@ function structureOf(graph: Graph): string {
       return avalKey(graph.values[id]!);
     });
     parts.push(
-      `${node.op.name}#${node.op.uid}(${inputs})${attrsKey(node.attrs)}:${outputs.join(',')}\n`,
+      `${node.op.name}${exact ? `#${node.op.uid}` : ''}(${inputs})${attrsKey(node.attrs, exact)}:${outputs.join(',')}\n`,
     );
   }
   parts.push('|', graph.outputs.map((id) => numbering.get(id)).join(','));
