@@ -4,7 +4,7 @@ import type { DType } from './dtype.ts';
 import { fail } from './error.ts';
 import { tensor } from './create.ts';
 import { randomBits } from './primitives/constant.ts';
-import { add, cast, cos, log, mul, shiftRight, sqrt, sub } from './primitives/elementwise.ts';
+import { add, cast, cos, fmod, log, mul, shiftRight, sqrt, sub } from './primitives/elementwise.ts';
 import { concat, narrow, reshape } from './primitives/movement.ts';
 import { checkShape, sizeOf } from './shape.ts';
 import type { Shape } from './shape.ts';
@@ -24,7 +24,7 @@ export function split(from: Tensor, count = 2): Tensor[] {
   return Array.from({ length: count }, (_, k) => reshape(narrow(bits, 0, k, 1), [2]));
 }
 
-/** Uniform in [low, high), on a grid of 2^24 steps (2^53 for float64). */
+/** Uniform in [low, high), on a grid of 2^24 steps (2^53 for float64, 2^11 for float16, 2^8 for bfloat16). */
 export function uniform(
   from: Tensor,
   shape: Shape,
@@ -39,7 +39,10 @@ export function uniform(
     const low26 = cast(shiftRight(reshape(narrow(bits, 0, 1, 1), shape), 6), 'float64');
     unit = mul(add(mul(high27, 2 ** 26), low26), 2 ** -53);
   } else {
-    unit = mul(cast(shiftRight(randomBits(from, shape), 8), 'float32'), 2 ** -24);
+    // As many bits as the type's fraction holds: more would round up to 1, which is excluded.
+    const digits = type === 'float16' ? 11 : type === 'bfloat16' ? 8 : 24;
+    const bits = shiftRight(randomBits(from, shape), 32 - digits);
+    unit = mul(cast(bits, 'float32'), 2 ** -digits);
   }
   const scaled = low === 0 && high === 1 ? unit : add(mul(unit, high - low), low);
   return cast(scaled, type);
@@ -82,13 +85,16 @@ export function integers(from: Tensor, shape: Shape, low: number, high: number):
     fail('random.integers', 'needs integer bounds, low < high', `${low}, ${high}`);
   }
   const span = high - low;
-  const unit = uniform(from, shape, { dtype: 'float64' });
-  return cast(mul(unit, span).floor().add(low), 'int32');
+  if (low < -(2 ** 31) || high > 2 ** 31 || span >= 2 ** 32) {
+    fail('random.integers', 'bounds do not fit int32', `${low}, ${high}`);
+  }
+  checkShape('random.integers', shape);
+  return add(cast(fmod(randomBits(from, shape), span), 'int32'), low);
 }
 
 /** Distinct positions 0 … n - 1 in random order. Shape: int32[n]. */
 export function permutation(from: Tensor, n: number): Tensor {
-  return cast(randomBits(from, [n]), 'float64').sort(0)[1];
+  return randomBits(from, [n]).sort(0)[1];
 }
 
 /**
