@@ -1,4 +1,5 @@
 /** Element types, their storage, and the one promotion table. */
+import { fail } from './error.ts';
 
 /** Arrays as they are stored: float16 and bfloat16 as raw bits in a Uint16Array, bool as 0/1 bytes. */
 export type HostArray =
@@ -168,5 +169,6 @@ export function dtypeOfArray(data: HostArray): DType {
   if (data instanceof Uint16Array) return 'uint16';
   if (data instanceof Int16Array) return 'int16';
   if (data instanceof Uint32Array) return 'uint32';
-  return 'uint64';
+  if (data instanceof BigUint64Array) return 'uint64';
+  fail('tensor', 'an array of this class has no dtype', Object.prototype.toString.call(data));
 }

@@ -41,6 +41,16 @@ export function resolveSlice(
   return { start, count: Math.max(0, Math.ceil((stop - start) / step)), step };
 }
 
+/** Plain JavaScript callers reach this without the type checker. */
+function isSlice(spec: unknown): spec is SliceSpec {
+  return (
+    Array.isArray(spec) &&
+    spec.length >= 1 &&
+    spec.length <= 3 &&
+    spec.every((bound) => bound == null || Number.isInteger(bound))
+  );
+}
+
 export function index(x: Tensor, specs: readonly IndexSpec[]): Tensor {
   const consumed = specs.filter((spec) => spec !== null && spec !== '...').length;
   if (consumed > x.rank) fail('index', `${consumed} indices for ${x.rank} axes`);
@@ -86,7 +96,15 @@ export function index(x: Tensor, specs: readonly IndexSpec[]): Tensor {
       shape.push(size);
       continue;
     }
-    const { start, count, step } = resolveSlice(size, spec as SliceSpec);
+    if (!isSlice(spec)) {
+      fail(
+        'index',
+        'not an index',
+        String(spec),
+        "an integer, [start, stop, step], null, '...' or a tensor",
+      );
+    }
+    const { start, count, step } = resolveSlice(size, spec);
     if (step < 0) flips.push(axis);
     // A backward slice reads the same elements forwards and is flipped.
     starts.push(count === 0 ? 0 : step > 0 ? start : start + (count - 1) * step);

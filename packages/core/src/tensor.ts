@@ -1,6 +1,7 @@
 /** The tensor: an immutable value of known shape and dtype whose numbers are computed when they are read. */
 import type { Scalar, TensorLike } from './apply.ts';
 import { realize, read, readSync } from './context.ts';
+import { toFloat } from './dtype.ts';
 import type { DType, HostArray } from './dtype.ts';
 import { fail } from './error.ts';
 import { bfloat16Value, float16Value } from './float16.ts';
@@ -218,7 +219,8 @@ export class Tensor {
   }
   /** Arithmetic mean; integers are averaged as floats. */
   mean(axes?: r.Axes, keepdim = false): Tensor {
-    const total = r.sum(this, axes, keepdim);
+    // Integers are averaged as floats from the start: a sum of their own type could wrap.
+    const total = r.sum(e.cast(this, toFloat(this.dtype)), axes, keepdim);
     return e.div(total, total.size === 0 ? 1 : this.size / total.size);
   }
   argmax(axis?: number, keepdim = false): Tensor {

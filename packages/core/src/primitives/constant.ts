@@ -23,6 +23,10 @@ const fullOp: Op<FullAttrs> = primitive<FullAttrs>('full', {
 
 /** A plain value as the dtype stores it: BigInt for 64-bit integers, 0 or 1 for bool. */
 export function scalarValue(op: string, value: Scalar, dtype: DType): number | bigint {
+  // Plain JavaScript callers: `add(x, undefined)` must not become NaN.
+  if (typeof value !== 'number' && typeof value !== 'bigint' && typeof value !== 'boolean') {
+    fail(op, 'not a number', value === null ? 'null' : typeof value, 'a number or a tensor');
+  }
   const { big, kind, min, max } = dtypeInfo(dtype);
   if (kind === 'bool') return value ? 1 : 0;
   if (kind === 'float') return Number(value);

@@ -195,6 +195,10 @@ function convOutput(op: string, x: Aval, w: Aval, attrs: ConvAttrs): number[] {
   }
   if (!Number.isInteger(groups) || groups < 1)
     fail(op, 'groups is a positive integer', String(groups));
+  if (padding.flat().some((n) => !Number.isInteger(n) || n < 0)) {
+    fail(op, 'padding needs non-negative integers', `[${padding.map(String).join('], [')}]`);
+  }
+  if (w.shape.slice(2).includes(0)) fail(op, `the kernel is empty (${where})`);
   if ([...stride, ...dilation].some((n) => !Number.isInteger(n) || n < 1)) {
     fail(
       op,
@@ -203,7 +207,7 @@ function convOutput(op: string, x: Aval, w: Aval, attrs: ConvAttrs): number[] {
     );
   }
   const channels = x.shape[1]!;
-  if (channels !== w.shape[1]! * groups) {
+  if (channels !== w.shape[1]! * groups || channels % groups !== 0) {
     fail(
       op,
       `input has ${channels} channels, weight wants ${w.shape[1]! * groups} (${where}${groups > 1 ? `, groups ${groups}` : ''})`,

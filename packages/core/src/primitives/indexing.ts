@@ -251,7 +251,10 @@ export const scatterElements = withOp(
 
 /** Indices that may count from the end, made non-negative. */
 export function wrapIndex(index: Tensor, size: number): Tensor {
-  return where(lt(index, 0), add(index, size), index);
+  requireIndex('wrapIndex', index);
+  // In int32: narrower types need not hold the size.
+  const wide = cast(index, 'int32');
+  return where(lt(wide, 0), add(wide, size), wide);
 }
 
 export const indexingOps = [gatherOp, gatherElementsOp, scatterOp, scatterElementsOp] as Op[];

@@ -121,6 +121,15 @@ type SliceAttrs = {
 };
 const sliceOp: Op<SliceAttrs> = primitive<SliceAttrs>('slice', {
   infer: ([x], { starts, sizes, steps }) => {
+    const lists = [starts, sizes, steps];
+    if (lists.some((list) => list.length !== x!.shape.length || !list.every(Number.isInteger))) {
+      fail(
+        'slice',
+        'starts, sizes and steps are integers, one an axis',
+        lists.map(formatShape).join(', '),
+        `rank ${x!.shape.length}`,
+      );
+    }
     x!.shape.forEach((dim, i) => {
       const last = starts[i]! + (sizes[i]! - 1) * steps[i]!;
       if (sizes[i]! < 0 || steps[i]! < 1 || starts[i]! < 0 || (sizes[i]! > 0 && last >= dim)) {
@@ -321,11 +330,22 @@ type WindowAttrs = {
   readonly stride: readonly number[];
   readonly dilation: readonly number[];
 };
+function checkWindow(op: string, { size, stride, dilation }: WindowAttrs): void {
+  const lists = [size, stride, dilation];
+  if (lists.some((list) => list.length !== size.length || !list.every(Number.isInteger))) {
+    fail(
+      op,
+      'size, stride and dilation are lists of integers of one length',
+      lists.map(formatShape).join(', '),
+    );
+  }
+}
 const reach = (attrs: WindowAttrs, k: number): number =>
   (attrs.size[k]! - 1) * attrs.dilation[k]! + 1;
 
 const windowOp: Op<WindowAttrs> = primitive<WindowAttrs>('window', {
   infer: ([x], attrs) => {
+    checkWindow('window', attrs);
     const lead = x!.shape.length - attrs.size.length;
     if (lead < 0)
       fail(
@@ -371,6 +391,7 @@ export const window = withOp(windowOp, (x: Tensor, attrs: WindowAttrs): Tensor =
 type FoldAttrs = WindowAttrs & { readonly spatial: readonly number[] };
 const foldOp: Op<FoldAttrs> = primitive<FoldAttrs>('fold', {
   infer: ([x], attrs) => {
+    checkWindow('fold', attrs);
     const n = attrs.size.length;
     const lead = x!.shape.length - 2 * n;
     attrs.size.forEach((size, k) => {

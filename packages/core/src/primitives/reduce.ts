@@ -47,6 +47,7 @@ function reduction(
 ): ReduceFunction {
   const op = primitive<ReduceAttrs>(name, {
     infer: ([x], { axes }) => {
+      if (options.promoteBool === true) requireKind(name, x!, 'numeric');
       if (!options.empty && x!.dtype !== 'bool' && axes.some((axis) => x!.shape[axis] === 0)) {
         fail(
           name,

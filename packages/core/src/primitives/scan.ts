@@ -98,10 +98,12 @@ export const scan = withOp(
     { length, reverse = false }: ScanOptions = {},
   ): [Tensor[], Tensor[]] => {
     const steps = length ?? sequences[0]?.shape[0];
-    if (steps === undefined) fail('scan', 'no sequence and no length given');
     sequences.forEach((x, i) => {
       if (x.rank === 0) fail('scan', `sequence ${i} is a scalar`);
     });
+    if (steps === undefined) fail('scan', 'no sequence and no length given');
+    if (!Number.isSafeInteger(steps) || steps < 0)
+      fail('scan', 'the length is a non-negative integer', String(steps));
     const carries = init.map((x) => placeholder(x));
     const elements = sequences.map((x) => placeholder(step(x)));
     const [next, outputs] = body(carries, elements);

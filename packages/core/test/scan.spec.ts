@@ -1,0 +1,159 @@
+import {
+  HebbError,
+  add,
+  arange,
+  grad,
+  mul,
+  ones,
+  scalar,
+  scan,
+  sum,
+  tanh,
+  tensor,
+  traceGraph,
+  zeros,
+  exp,
+} from '../src/index.ts';
+import type { Graph, Tensor } from '../src/index.ts';
+import { expectClose, start } from './support.ts';
+
+beforeAll(start);
+
+const prefixSums = (x: Tensor, reverse = false): [Tensor[], Tensor[]] =>
+  scan(
+    ([c], [e]) => {
+      const next = add(c!, e!);
+      return [[next], [next]];
+    },
+    [scalar(0)],
+    [x],
+    { reverse },
+  );
+
+describe('scan', () => {
+  it('carries forwards and backwards', async () => {
+    const [last, all] = prefixSums(tensor([1, 2, 3]));
+    await expectClose(last[0]!, [6]);
+    await expectClose(all[0]!, [1, 3, 6]);
+    await expectClose(prefixSums(tensor([1, 2, 3]), true)[1][0]!, [6, 5, 3]);
+  });
+
+  it('runs no steps, and one', async () => {
+    const [last, all] = prefixSums(zeros([0]));
+    await expectClose(last[0]!, [0]);
+    expect(all[0]!.shape).toEqual([0]);
+    await expectClose(all[0]!, []);
+    await expectClose(prefixSums(tensor([5]))[1][0]!, [5]);
+  });
+
+  it('runs for a length without sequences', async () => {
+    const [last] = scan(([c]) => [[mul(c!, 2)], []], [scalar(1)], [], { length: 10 });
+    await expectClose(last[0]!, [1024]);
+  });
+
+  it('computes what does not depend on the step outside the loop', () => {
+    const w = tensor([1, 2]);
+    const [, [y]] = scan(([c], [e]) => [[c!], [mul(e!, exp(w).sum())]], [scalar(0)], [arange(3)]);
+    const { graph } = traceGraph([y!], []);
+    const node = graph.nodes.find((n) => n.op.name === 'scan')!;
+    expect(graph.nodes.map((n) => n.op.name)).toContain('exp');
+    expect((node.attrs['body'] as Graph).nodes.map((n) => n.op.name)).toEqual(['mul']);
+  });
+
+  it('differentiates carries, sequences and constants', async () => {
+    const w = tensor([0.3], { dtype: 'float64' });
+    const f = (h: Tensor, x: Tensor, k: Tensor): Tensor => {
+      const [[last], [all]] = scan(
+        ([c], [e]) => {
+          const next = tanh(add(mul(c!, k), e!));
+          return [[next], [mul(next, k)]];
+        },
+        [h],
+        [x],
+      );
+      return add(sum(last!), sum(all!));
+    };
+    const loop = (h: number, x: number[], k: number): number => {
+      let total = 0;
+      for (const e of x) {
+        h = Math.tanh(h * k + e);
+        total += h * k;
+      }
+      return total + h;
+    };
+    const [h0, xs, k0] = [0.2, [0.5, -0.4, 0.9], 0.3];
+    const args = [
+      tensor([h0], { dtype: 'float64' }),
+      tensor(
+        xs.map((x) => [x]),
+        { dtype: 'float64' },
+      ),
+      w,
+    ] as const;
+    const step = 1e-6;
+    const slope = (g: (d: number) => number) => (g(step) - g(-step)) / (2 * step);
+    await expectClose(f(...args), [loop(h0, xs, k0)], 1e-12);
+    await expectClose(grad(f)(...args), [slope((d) => loop(h0 + d, xs, k0))], 1e-8);
+    await expectClose(
+      grad(f, { argument: 1 })(...args),
+      xs.map((_, i) =>
+        slope((d) =>
+          loop(
+            h0,
+            xs.map((x, j) => (i === j ? x + d : x)),
+            k0,
+          ),
+        ),
+      ),
+      1e-8,
+    );
+    await expectClose(
+      grad(f, { argument: 2 })(...args),
+      [slope((d) => loop(h0, xs, k0 + d))],
+      1e-8,
+    );
+  });
+
+  it('gives second order', async () => {
+    // y = product of x; d²y / dx0 dxj is the product of the others.
+    const f = (x: Tensor): Tensor =>
+      scan(([c], [e]) => [[mul(c!, e!)], []], [scalar(1)], [x])[0][0]!;
+    const x = tensor([2, 3, 5]);
+    await expectClose(grad(f)(x), [15, 10, 6]);
+    const row = grad((z: Tensor) => sum(mul(grad(f)(z), tensor([1, 0, 0]))));
+    await expectClose(row(x), [0, 5, 3]);
+  });
+
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'a carry that changes its shape',
+      () => scan(([c]) => [[add(c!, ones([2]))], []], [zeros([])], [], { length: 2 }),
+      /carry 0 changes its type.*float32\[2\].*float32\[\]/,
+    ],
+    [
+      'a carry that changes its dtype',
+      () => scan(([c]) => [[c!.to('float64')], []], [zeros([])], [], { length: 2 }),
+      /carry 0/,
+    ],
+    [
+      'another number of carries',
+      () => scan(() => [[], []], [zeros([])], [], { length: 2 }),
+      /number of carries/,
+    ],
+    [
+      'sequences of different lengths',
+      () => scan(() => [[], []], [], [zeros([2]), zeros([3])]),
+      /sequence 1 has another length/,
+    ],
+    ['no length', () => scan(() => [[], []], [], []), /no length|no sequence/],
+    ['a scalar sequence', () => scan(() => [[], []], [], [zeros([])]), /sequence 0 is a scalar/],
+    [
+      'a negative length',
+      () => scan(([c]) => [[c!], []], [zeros([])], [], { length: -1 }),
+      /length/,
+    ],
+  ])('refuses %s', (_, call, message) => {
+    expect(call).toThrow(HebbError);
+    expect(call).toThrow(message);
+  });
+});
