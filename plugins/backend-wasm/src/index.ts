@@ -1,0 +1,2 @@
+/** @hebb/backend-wasm: WebAssembly code generated for each program. */
+export {};
