@@ -9,4 +9,5 @@ export const isBig = (dtype: DType): boolean => dtypeInfo(dtype).big;
 export const isHalf = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16';
 
 /** Width of an integer type in bits; 1 for bool. */
-export const bitsOf = (dtype: DType): number => (dtype === 'bool' ? 1 : dtypeInfo(dtype).bytes * 8);
+export const widthOf = (dtype: DType): number =>
+  dtype === 'bool' ? 1 : dtypeInfo(dtype).bytes * 8;

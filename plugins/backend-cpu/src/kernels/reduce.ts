@@ -41,51 +41,6 @@ export const sumFloat32: ReduceRow<Float64Array, Float32Array> = (
   }
 };
 
-/** Math.max and Math.min give NaN when either operand is NaN. */
-export const maxFloat32: ReduceRow<Float32Array, Float32Array> = (
-  acc,
-  ai,
-  as,
-  x,
-  xi,
-  xs,
-  n,
-  r0,
-  s0,
-  r1,
-  s1,
-) => {
-  for (let i = 0; i < n; i++, ai += as, xi += xs) {
-    let best = acc[ai]!;
-    for (let j = 0, row = xi; j < r0; j++, row += s0) {
-      for (let k = 0, at = row; k < r1; k++, at += s1) best = Math.max(best, x[at]!);
-    }
-    acc[ai] = best;
-  }
-};
-
-export const minFloat32: ReduceRow<Float32Array, Float32Array> = (
-  acc,
-  ai,
-  as,
-  x,
-  xi,
-  xs,
-  n,
-  r0,
-  s0,
-  r1,
-  s1,
-) => {
-  for (let i = 0; i < n; i++, ai += as, xi += xs) {
-    let best = acc[ai]!;
-    for (let j = 0, row = xi; j < r0; j++, row += s0) {
-      for (let k = 0, at = row; k < r1; k++, at += s1) best = Math.min(best, x[at]!);
-    }
-    acc[ai] = best;
-  }
-};
-
 /** Any number type; the accumulator's own store wraps or rounds. */
 export function reduceNumbers(
   f: (x: number, y: number) => number,

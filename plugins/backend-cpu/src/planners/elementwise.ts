@@ -1,9 +1,10 @@
 /** Elementwise primitives: which inner loop runs over which layouts. */
 import type { DType, HostArray } from '@hebb/core';
-import { isFloat } from '@hebb/core';
-import { bitsOf, isBig } from '../kernels/arrays.ts';
+import { dtypeInfo, isFloat } from '@hebb/core';
+import { isBig, widthOf } from '../kernels/arrays.ts';
 import type { BigArray, NumberArray } from '../kernels/arrays.ts';
-import { binaryLoops, compareLoops, unaryLoops, whereLoop } from '../kernels/float32.ts';
+import { bitsOf, extremumLoops, whereBits } from '../kernels/bits32.ts';
+import { binaryLoops, compareLoops, unaryLoops } from '../kernels/float32.ts';
 import { compare, mapBigs, mapNumbers, zipBigs, zipNumbers } from '../kernels/generic.ts';
 import * as scalar from '../kernels/scalar.ts';
 import { forRows, nestOf } from '../layout.ts';
@@ -62,7 +63,7 @@ function binaryRow(node: PlanNode, dtype: DType): Row {
   }
   const f = isFloat(dtype)
     ? pick(node, scalar.binaryFloat)
-    : pick(node, scalar.binaryInteger(bitsOf(dtype), byZero));
+    : pick(node, scalar.binaryInteger(widthOf(dtype), byZero));
   return (o, oi, os, a, ai, as, b, bi, bs, n) =>
     zipNumbers(f, o as NumberArray, oi, os, a as NumberArray, ai, as, b as NumberArray, bi, bs, n);
 }
@@ -79,31 +80,28 @@ function compareRow(node: PlanNode, dtype: DType): Row {
     compare(f, o as Uint8Array, oi, os, a as NumberArray, ai, as, b as NumberArray, bi, bs, n);
 }
 
-/** Adds a step that runs `row` over the result and one or two operands. */
-export function rowsStep(planner: Planner, out: Operand, a: Operand, b: Operand, row: Row): void {
+const asIs = (array: HostArray): HostArray => array;
+
+/**
+ * Adds a step that runs `row` over the result and one or two operands; `seen` says as what it wants to see
+ * their arrays.
+ */
+export function rowsStep(
+  planner: Planner,
+  out: Operand,
+  a: Operand,
+  b: Operand,
+  row: Row,
+  seen: (array: HostArray) => HostArray = asIs,
+): void {
   const nest = nestOf(out.shape, [out, a, b]);
   const { n } = nest;
   const [os, as, bs] = nest.inner as [number, number, number];
   const [o, x, y] = [out.storage, a.storage, b.storage];
-  const run =
-    nest.outer.length === 0
-      ? (memory: Memory) =>
-          row(
-            memory[o]!,
-            nest.offsets[0]!,
-            os,
-            memory[x]!,
-            nest.offsets[1]!,
-            as,
-            memory[y]!,
-            nest.offsets[2]!,
-            bs,
-            n,
-          )
-      : (memory: Memory) => {
-          const [out, a, b] = [memory[o]!, memory[x]!, memory[y]!];
-          forRows(nest, (at) => row(out, at[0]!, os, a, at[1]!, as, b, at[2]!, bs, n));
-        };
+  const run = (memory: Memory): void => {
+    const [out, a, b] = [seen(memory[o]!), seen(memory[x]!), seen(memory[y]!)];
+    forRows(nest, (at) => row(out, at[0]!, os, a, at[1]!, as, b, at[2]!, bs, n));
+  };
   planner.step([a, b], [out], run, { elementwise: true });
 }
 
@@ -117,7 +115,9 @@ const unary: NodePlanner = (planner, node) => {
 const binary: NodePlanner = (planner, node) => {
   const [a, b] = node.inputs as [Operand, Operand];
   const out = planner.result(node.outputs[0]!);
-  rowsStep(planner, out, a, b, binaryRow(node, a.dtype));
+  if (a.dtype === 'float32' && Object.hasOwn(extremumLoops, node.op)) {
+    rowsStep(planner, out, a, b, extremumLoops[node.op]! as Row, bitsOf);
+  } else rowsStep(planner, out, a, b, binaryRow(node, a.dtype));
   return [out];
 };
 
@@ -154,16 +154,19 @@ const where: NodePlanner = (planner, node) => {
   const nest = nestOf(out.shape, [out, c, a, b]);
   const { n } = nest;
   const [os, cs, as, bs] = nest.inner as [number, number, number, number];
-  const row = a.dtype === 'float32' ? (whereLoop as typeof whereAny) : whereAny;
+  // A row of the same class for every type would be slow: elements of four bytes are chosen by their bits.
+  const narrow = dtypeInfo(a.dtype).bytes === 4;
+  const row = narrow ? (whereBits as typeof whereAny) : whereAny;
+  const seen = narrow ? bitsOf : asIs;
   planner.step(
     [c, a, b],
     [out],
     (memory) => {
-      const o = memory[out.storage]!;
-      const [test, x, y] = [
-        memory[c.storage] as Uint8Array,
-        memory[a.storage]!,
-        memory[b.storage]!,
+      const test = memory[c.storage] as Uint8Array;
+      const [o, x, y] = [out, a, b].map((operand) => seen(memory[operand.storage]!)) as [
+        HostArray,
+        HostArray,
+        HostArray,
       ];
       forRows(nest, (at) => row(o, at[0]!, os, test, at[1]!, cs, x, at[2]!, as, y, at[3]!, bs, n));
     },

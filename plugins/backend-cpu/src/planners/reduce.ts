@@ -2,14 +2,8 @@
 import { dtypeInfo, isFloat, sizeOf } from '@hebb/core';
 import type { DType, HostArray } from '@hebb/core';
 import { isBig } from '../kernels/arrays.ts';
-import {
-  argExtremum,
-  maxFloat32,
-  minFloat32,
-  reduceBigs,
-  reduceNumbers,
-  sumFloat32,
-} from '../kernels/reduce.ts';
+import { bitsOf, reduceExtremum } from '../kernels/bits32.ts';
+import { argExtremum, reduceBigs, reduceNumbers, sumFloat32 } from '../kernels/reduce.ts';
 import type { ReduceRow } from '../kernels/reduce.ts';
 import { cumulate, mergeSort } from '../kernels/order.ts';
 import { forRows, nestOf, nestOfStrides } from '../layout.ts';
@@ -65,7 +59,7 @@ function reductionOf(op: string, dtype: DType): Reduction {
       return of(
         dtype,
         float ? -Infinity : info.big ? 0 : Number(info.min),
-        single ? maxFloat32 : undefined,
+        single ? reduceExtremum(0) : undefined,
         Math.max,
         (x, y) => (x > y ? x : y),
         info.min,
@@ -74,7 +68,7 @@ function reductionOf(op: string, dtype: DType): Reduction {
       return of(
         dtype,
         float ? Infinity : info.big ? 0 : Number(info.max),
-        single ? minFloat32 : undefined,
+        single ? reduceExtremum(-1) : undefined,
         Math.min,
         (x, y) => (x < y ? x : y),
         info.max,
@@ -112,6 +106,7 @@ const reduce: NodePlanner = (planner, node) => {
   const out = planner.result(node.outputs[0]!);
   const { accumulator, start, row } = reductionOf(node.op, x.dtype);
   const separate = accumulator !== x.dtype;
+  const byBits = x.dtype === 'float32' && (node.op === 'max' || node.op === 'min');
   const acc = separate ? planner.temporary(accumulator, sizeOf(out.shape)) : out.storage;
 
   const kept: Axis[] = [];
@@ -155,12 +150,14 @@ const reduce: NodePlanner = (planner, node) => {
   const { n } = nest;
   planner.step([x], separate ? [out, acc] : [out], (memory) => {
     const a = memory[acc]!;
-    const data = memory[x.storage]!;
     // `start` has the accumulator's element type.
     (a as Float64Array).fill(start as number);
     if (!empty) {
+      const [total, data] = byBits
+        ? [bitsOf(a), bitsOf(memory[x.storage]!)]
+        : [a, memory[x.storage]!];
       forRows(nest, (at) =>
-        row(a, at[0]!, as, data, at[1]!, xs, n, r0.size, r0.stride, r1.size, r1.stride),
+        row(total, at[0]!, as, data, at[1]!, xs, n, r0.size, r0.stride, r1.size, r1.stride),
       );
     }
     if (separate) (memory[out.storage] as Float32Array).set(a as Float64Array);
