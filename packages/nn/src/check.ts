@@ -1,0 +1,37 @@
+/** Checks of options shared by layers. */
+import { fail } from '@hebb/core';
+
+/** A positive whole number. */
+export function checkCount(layer: string, name: string, value: number): number {
+  if (!Number.isInteger(value) || value < 1) {
+    fail(layer, `${name} is a positive whole number`, String(value));
+  }
+  return value;
+}
+
+/** A finite number at least `low` (and at most `high`). */
+export function checkNumber(
+  layer: string,
+  name: string,
+  value: number,
+  low = -Infinity,
+  high = Infinity,
+): number {
+  if (!Number.isFinite(value) || value < low || value > high) {
+    const wanted =
+      low === -Infinity && high === Infinity
+        ? 'a finite number'
+        : high === Infinity
+          ? `at least ${low}`
+          : `${low} to ${high}`;
+    fail(layer, `${name} is out of range`, String(value), wanted);
+  }
+  return value;
+}
+
+/** Throws for option names that do not exist: plain JavaScript gets no help from types. */
+export function checkOptions(layer: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) fail(layer, 'unknown option', name, known.join(', '));
+  }
+}

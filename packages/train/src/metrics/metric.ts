@@ -1,0 +1,132 @@
+/** Metrics: sums over batches that are added up on the backend, and what they say in the end. */
+import { fail, formatShape, full, isInteger, stack } from '@hebb/core';
+import type { Tensor } from '@hebb/core';
+import { checkWhole } from '../check.ts';
+
+/** `Result` is a number, or for metrics such as a confusion matrix anything else. */
+export interface Metric<Result = number> {
+  /** Key in histories and progress lines. */
+  readonly name: string;
+  /**
+   * Sums over one batch, built of tensors; added to those of the batches before. Any shape, as long as it
+   * is the same for every batch.
+   */
+  batch(output: Tensor, target: Tensor): Tensor;
+  /** From the sums over all batches. */
+  result(sums: Float64Array): Result;
+}
+
+/** A mean over samples: sums are [total, count]. */
+const ratio = ([total = 0, count = 0]: Float64Array): number => (count === 0 ? NaN : total / count);
+
+/** Classes chosen (axis 1 of the output) and wanted, as integers of one shape. */
+export function classesOf(metric: string, output: Tensor, target: Tensor): [Tensor, Tensor] {
+  if (output.rank >= 2) {
+    const chosen = output.argmax(1);
+    if (isInteger(target.dtype) && formatShape(target.shape) === formatShape(chosen.shape)) {
+      return [chosen, target.to('int32')];
+    }
+    // Probabilities or one-hot targets.
+    if (formatShape(target.shape) === formatShape(output.shape)) return [chosen, target.argmax(1)];
+  }
+  return fail(
+    metric,
+    'needs scores [N, classes, ...] and class numbers [N, ...] or one score a class',
+    `output ${formatShape(output.shape)}, target ${target.dtype}${formatShape(target.shape)}`,
+  );
+}
+
+function shareOf(hits: Tensor): Tensor {
+  const correct = hits.to('float32').sum();
+  return stack([correct, full([], hits.size)], 0);
+}
+
+/** Share of samples whose highest score is at the right class. */
+export const accuracy: Metric = {
+  name: 'accuracy',
+  batch: (output, target) => {
+    const [chosen, wanted] = classesOf('accuracy', output, target);
+    return shareOf(chosen.eq(wanted));
+  },
+  result: ratio,
+};
+
+/** Share of samples whose right class is among the k highest scores. */
+export function topKAccuracy(k: number): Metric {
+  checkWhole('topKAccuracy', 'k', k);
+  return {
+    name: `top${k}Accuracy`,
+    batch: (output, target) => {
+      const [chosen, wanted] = classesOf(`top${k}Accuracy`, output, target);
+      // Rank of the right class: how many score higher.
+      const at = wanted.unsqueeze(1);
+      const score = output.gatherElements(at, 1);
+      const above = output.gt(score).to('float32').sum(1);
+      return shareOf(above.lt(k).reshape(chosen.shape));
+    },
+    result: ratio,
+  };
+}
+
+/** Share of samples on the right side: scores are logits, split at 0, targets 0 or 1. */
+export const binaryAccuracy: Metric = {
+  name: 'binaryAccuracy',
+  batch: (output, target) => {
+    if (output.size !== target.size) {
+      fail(
+        'binaryAccuracy',
+        'output and target differ in size',
+        `output ${formatShape(output.shape)}, target ${formatShape(target.shape)}`,
+      );
+    }
+    return shareOf(output.gt(0).eq(target.reshape(output.shape).to('float32').gt(0.5)));
+  },
+  result: ratio,
+};
+
+/** A metric of real outputs: the mean of `error(output - target)` over all elements. */
+function regression(name: string, error: (difference: Tensor) => Tensor): Metric {
+  return {
+    name,
+    batch: (output, target) => {
+      if (formatShape(output.shape) !== formatShape(target.shape)) {
+        fail(
+          name,
+          'output and target differ in shape',
+          `${formatShape(output.shape)} and ${formatShape(target.shape)}`,
+        );
+      }
+      const total = error(output.sub(target)).to('float32').sum();
+      return stack([total, full([], output.size)], 0);
+    },
+    result: ratio,
+  };
+}
+/** Mean of |output - target|. */
+export const meanAbsoluteError = regression('mae', (d) => d.abs());
+/** Mean of (output - target)². */
+export const meanSquaredError = regression('mse', (d) => d.mul(d));
+
+const named: Readonly<Record<string, Metric>> = {
+  accuracy,
+  binaryAccuracy,
+  mae: meanAbsoluteError,
+  mse: meanSquaredError,
+};
+
+/** Metrics that `metrics: [...]` takes by name. */
+export type MetricName = 'accuracy' | 'binaryAccuracy' | 'mae' | 'mse';
+
+export function resolveMetrics(metrics: readonly (MetricName | Metric)[]): Metric[] {
+  const found = metrics.map((metric) =>
+    typeof metric === 'string'
+      ? (named[metric] ?? fail('Trainer', 'unknown metric', metric, Object.keys(named).join(', ')))
+      : metric,
+  );
+  found.forEach((metric, i) => {
+    if (metric.name === 'loss' || found.findIndex((other) => other.name === metric.name) !== i) {
+      fail('Trainer', 'two metrics have one name', metric.name);
+    }
+  });
+  return found;
+}
