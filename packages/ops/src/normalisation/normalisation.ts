@@ -126,8 +126,8 @@ export const batchNorm = withOp(
 );
 
 export interface BatchNormTrainingOptions {
-  /** Weight of the new statistics in the running ones. */
-  readonly momentum?: number;
+  /** Weight of the new statistics in the running ones; a scalar tensor where it changes from call to call. */
+  readonly momentum?: number | Tensor;
   readonly eps?: number;
 }
 /**
@@ -152,8 +152,10 @@ export function batchNormTraining(
     moved(runningVar, mul(variance, count / (count - 1)), momentum),
   ];
 }
-const moved = (running: Tensor, fresh: Tensor, momentum: number): Tensor =>
-  add(mul(running, 1 - momentum), mul(reshape(fresh, running.shape), momentum)).to(running.dtype);
+function moved(running: Tensor, fresh: Tensor, momentum: number | Tensor): Tensor {
+  const kept = typeof momentum === 'number' ? 1 - momentum : sub(1, momentum);
+  return add(mul(running, kept), mul(reshape(fresh, running.shape), momentum)).to(running.dtype);
+}
 
 // --- layer ---
 
