@@ -4,12 +4,20 @@
  */
 import type { HostArray } from '@hebb/core';
 
-/** A matrix inside an array: first index, then steps between rows and between columns. */
+/**
+ * A matrix inside an array: element (i, j) lies at `at + rows[i] + columns[j]`. Tables instead of two strides
+ * also describe the windows of an image, which so are never written out.
+ */
 export interface Matrix<T> {
   readonly data: T;
   readonly at: number;
-  readonly row: number;
-  readonly column: number;
+  readonly rows: Int32Array;
+  readonly columns: Int32Array;
+}
+
+/** Positions of `count` lines that lie `stride` apart. */
+export function every(stride: number, count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => i * stride);
 }
 
 const tile = 4;
@@ -20,33 +28,41 @@ const blockColumns = 512;
 const packedA = new Float32Array(depth * blockRows);
 const packedB = new Float32Array(depth * blockColumns);
 
-/** Panels of four lines: element p of line i of panel j lies at (j·k + p)·4 + i; missing lines are 0. */
+/**
+ * Panels of four lines: element p of line i of panel j goes to (j·k + p)·4 + i, 0 where there is no line.
+ * Lines are `lines[first]` and on, their elements `along[start]` and on.
+ */
 function pack(
   to: Float32Array,
   from: Float32Array,
   at: number,
-  line: number,
-  along: number,
-  lines: number,
+  lines: Int32Array,
+  first: number,
+  count: number,
+  along: Int32Array,
+  start: number,
   k: number,
 ): void {
   let o = 0;
-  for (let i = 0; i < lines; i += tile) {
-    const i0 = at + i * line;
-    const count = Math.min(tile, lines - i);
-    if (count === tile) {
-      const i1 = i0 + line;
-      const i2 = i1 + line;
-      const i3 = i2 + line;
-      for (let p = 0, s = 0; p < k; p++, s += along, o += tile) {
+  const end = start + k;
+  for (let i = first; i < first + count; i += tile) {
+    const i0 = at + lines[i]!;
+    if (i + tile <= first + count) {
+      const i1 = at + lines[i + 1]!;
+      const i2 = at + lines[i + 2]!;
+      const i3 = at + lines[i + 3]!;
+      for (let p = start; p < end; p++, o += tile) {
+        const s = along[p]!;
         to[o] = from[i0 + s]!;
         to[o + 1] = from[i1 + s]!;
         to[o + 2] = from[i2 + s]!;
         to[o + 3] = from[i3 + s]!;
       }
     } else {
-      for (let p = 0, s = 0; p < k; p++, s += along, o += tile) {
-        for (let l = 0; l < tile; l++) to[o + l] = l < count ? from[i0 + l * line + s]! : 0;
+      for (let p = start; p < end; p++, o += tile) {
+        for (let l = 0; l < tile; l++) {
+          to[o + l] = i + l < first + count ? from[at + lines[i + l]! + along[p]!]! : 0;
+        }
       }
     }
   }
@@ -184,10 +200,10 @@ export function gemmFloat32(
     const columns = Math.min(blockColumns, n - jc);
     for (let kc = 0; kc < k; kc += depth) {
       const steps = Math.min(depth, k - kc);
-      pack(packedB, b.data, b.at + kc * b.row + jc * b.column, b.column, b.row, columns, steps);
+      pack(packedB, b.data, b.at, b.columns, jc, columns, b.rows, kc, steps);
       for (let ic = 0; ic < m; ic += blockRows) {
         const rows = Math.min(blockRows, m - ic);
-        pack(packedA, a.data, a.at + ic * a.row + kc * a.column, a.row, a.column, rows, steps);
+        pack(packedA, a.data, a.at, a.rows, ic, rows, a.columns, kc, steps);
         for (let j = 0; j < columns; j += tile) {
           for (let i = 0; i < rows; i += tile) {
             microKernel(
@@ -228,10 +244,12 @@ export function gemmAny(
     for (let j = 0; j < n; j++) {
       const to = ci + i * width + j;
       let total = add ? c[to]! : zero;
-      let at = a.at + i * a.row;
-      let bt = b.at + j * b.column;
-      for (let p = 0; p < k; p++, at += a.column, bt += b.row) {
-        total = multiplyAdd(total as number, a.data[at] as number, b.data[bt] as number);
+      const at = a.at + a.rows[i]!;
+      const bt = b.at + b.columns[j]!;
+      for (let p = 0; p < k; p++) {
+        const x = a.data[at + a.columns[p]!];
+        const y = b.data[bt + b.rows[p]!];
+        total = multiplyAdd(total as number, x as number, y as number);
       }
       c[to] = total;
     }

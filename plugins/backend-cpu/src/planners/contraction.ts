@@ -1,16 +1,19 @@
-/** Matrix products and convolutions, both by the same matrix kernels. */
+/** Matrix products. */
 import { isFloat, sizeOf } from '@hebb/core';
-import type { ConvAttrs, DType, HostArray } from '@hebb/core';
+import type { DType, HostArray } from '@hebb/core';
 import { isBig } from '../kernels/arrays.ts';
-import { floatMultiplyAdd, gemmAny, gemmFloat32, integerMultiplyAdd } from '../kernels/gemm.ts';
+import {
+  every,
+  floatMultiplyAdd,
+  gemmAny,
+  gemmFloat32,
+  integerMultiplyAdd,
+} from '../kernels/gemm.ts';
 import type { Matrix, MultiplyAdd } from '../kernels/gemm.ts';
-import { col2im, im2col, runTable } from '../kernels/im2col.ts';
-import type { ConvGeometry } from '../kernels/im2col.ts';
-import type { NodePlanner, Operand, PlanNode, Planner } from '../program.ts';
+import type { NodePlanner, Operand } from '../program.ts';
 import { expandLayout } from '../layout.ts';
-import { zero } from './movement.ts';
 
-type Gemm = (
+export type Gemm = (
   m: number,
   n: number,
   k: number,
@@ -22,7 +25,7 @@ type Gemm = (
   add: boolean,
 ) => void;
 
-function gemmOf(dtype: DType): Gemm {
+export function gemmOf(dtype: DType): Gemm {
   if (dtype === 'float32') return gemmFloat32 as Gemm;
   const big = isBig(dtype);
   const multiplyAdd: MultiplyAdd = big
@@ -36,7 +39,7 @@ function gemmOf(dtype: DType): Gemm {
     gemmAny(m, n, k, a, b, c, ci, width, add, multiplyAdd, start);
 }
 
-const matmul: NodePlanner = (planner, node) => {
+export const matmul: NodePlanner = (planner, node) => {
   const [a, b] = node.inputs as [Operand, Operand];
   const { transposeA, transposeB } = node.attrs as { transposeA: boolean; transposeB: boolean };
   const out = planner.result(node.outputs[0]!);
@@ -88,6 +91,8 @@ const matmul: NodePlanner = (planner, node) => {
     return list;
   };
   const [as, bs] = [offsets(left, a.offset), offsets(right, b.offset)];
+  const [arows, acolumns] = [every(arow, m), every(acolumn, k)];
+  const [brows, bcolumns] = [every(brow, k), every(bcolumn, n)];
   planner.step([a, b], [out], (memory) => {
     const [x, y, o] = [memory[a.storage]!, memory[b.storage]!, memory[out.storage]!];
     for (let i = 0; i < count; i++) {
@@ -95,8 +100,8 @@ const matmul: NodePlanner = (planner, node) => {
         m,
         n,
         k,
-        { data: x, at: as[i]!, row: arow, column: acolumn },
-        { data: y, at: bs[i]!, row: brow, column: bcolumn },
+        { data: x, at: as[i]!, rows: arows, columns: acolumns },
+        { data: y, at: bs[i]!, rows: brows, columns: bcolumns },
         o,
         i * m * n,
         n,
@@ -105,158 +110,4 @@ const matmul: NodePlanner = (planner, node) => {
     }
   });
   return [out];
-};
-
-/** Sizes of a convolution, whichever of its three arrays is the unknown. */
-interface Conv extends ConvGeometry {
-  readonly batch: number;
-  readonly groups: number;
-  /** Channels a group, of input and output. */
-  readonly channels: number;
-  readonly filters: number;
-  /** Elements: taps of one filter over a group's channels, output positions, input positions. */
-  readonly taps: number;
-  readonly positions: number;
-  readonly image: number;
-  readonly runs: Int32Array;
-}
-
-function convOf(
-  node: PlanNode,
-  x: readonly number[],
-  w: readonly number[],
-  y: readonly number[],
-): Conv {
-  const { stride, padding, dilation, groups } = node.attrs as ConvAttrs;
-  const geometry: ConvGeometry = {
-    input: x.slice(2),
-    kernel: w.slice(2),
-    output: y.slice(2),
-    stride,
-    low: padding.map(([low]) => low),
-    dilation,
-  };
-  return {
-    ...geometry,
-    batch: x[0]!,
-    groups,
-    channels: w[1]!,
-    filters: w[0]! / groups,
-    taps: w[1]! * sizeOf(w.slice(2)),
-    positions: sizeOf(y.slice(2)),
-    image: sizeOf(x.slice(2)),
-    runs: runTable(geometry),
-  };
-}
-
-/** Calls `visit` for each image and group with the offsets of its input channels, filters and outputs. */
-function forImages(conv: Conv, visit: (xi: number, wi: number, yi: number) => void): void {
-  const { batch, groups, channels, filters, taps, positions, image } = conv;
-  for (let i = 0; i < batch * groups; i++) {
-    visit(i * channels * image, (i % groups) * filters * taps, i * filters * positions);
-  }
-}
-
-function columnsFor(planner: Planner, conv: Conv, dtype: DType): number {
-  return planner.temporary(dtype, conv.taps * conv.positions);
-}
-
-const rows = (data: HostArray, at: number, width: number): Matrix<HostArray> => ({
-  data,
-  at,
-  row: width,
-  column: 1,
-});
-const transposed = (data: HostArray, at: number, width: number): Matrix<HostArray> => ({
-  data,
-  at,
-  row: 1,
-  column: width,
-});
-
-const conv: NodePlanner = (planner, node) => {
-  const [x, w] = node.inputs.map((input) => planner.contiguous(input)) as [Operand, Operand];
-  const out = planner.result(node.outputs[0]!);
-  const c = convOf(node, x.shape, w.shape, out.shape);
-  const columns = columnsFor(planner, c, x.dtype);
-  const gemm = gemmOf(x.dtype);
-  planner.step([x, w], [out, columns], (memory) => {
-    const [a, b, o, col] = [x.storage, w.storage, out.storage, columns].map((s) => memory[s]!);
-    forImages(c, (xi, wi, yi) => {
-      im2col(col!, a!, xi, c.channels, c.runs, c);
-      gemm(
-        c.filters,
-        c.positions,
-        c.taps,
-        rows(b!, wi, c.taps),
-        rows(col!, 0, c.positions),
-        o!,
-        yi,
-        c.positions,
-        false,
-      );
-    });
-  });
-  return [out];
-};
-
-const convTranspose: NodePlanner = (planner, node) => {
-  const [g, w] = node.inputs.map((input) => planner.contiguous(input)) as [Operand, Operand];
-  const out = planner.result(node.outputs[0]!);
-  const c = convOf(node, out.shape, w.shape, g.shape);
-  const columns = columnsFor(planner, c, g.dtype);
-  const gemm = gemmOf(g.dtype);
-  planner.step([g, w], [out, columns], (memory) => {
-    const [y, b, o, col] = [g.storage, w.storage, out.storage, columns].map((s) => memory[s]!);
-    zero(o!);
-    forImages(c, (xi, wi, yi) => {
-      gemm(
-        c.taps,
-        c.positions,
-        c.filters,
-        transposed(b!, wi, c.taps),
-        rows(y!, yi, c.positions),
-        col!,
-        0,
-        c.positions,
-        false,
-      );
-      col2im(col!, o!, xi, c.channels, c.runs, c);
-    });
-  });
-  return [out];
-};
-
-const convKernelGrad: NodePlanner = (planner, node) => {
-  const [x, g] = node.inputs.map((input) => planner.contiguous(input)) as [Operand, Operand];
-  const out = planner.result(node.outputs[0]!);
-  const c = convOf(node, x.shape, out.shape, g.shape);
-  const columns = columnsFor(planner, c, g.dtype);
-  const gemm = gemmOf(g.dtype);
-  planner.step([x, g], [out, columns], (memory) => {
-    const [a, y, o, col] = [x.storage, g.storage, out.storage, columns].map((s) => memory[s]!);
-    zero(o!);
-    forImages(c, (xi, wi, yi) => {
-      im2col(col!, a!, xi, c.channels, c.runs, c);
-      gemm(
-        c.filters,
-        c.taps,
-        c.positions,
-        rows(y!, yi, c.positions),
-        transposed(col!, 0, c.positions),
-        o!,
-        wi,
-        c.taps,
-        true,
-      );
-    });
-  });
-  return [out];
-};
-
-export const contractions: { readonly [op: string]: NodePlanner } = {
-  matmul,
-  conv,
-  convTranspose,
-  convKernelGrad,
 };

@@ -3,7 +3,8 @@ import type { Pool } from '../pool.ts';
 import type { NodePlanner } from '../program.ts';
 import { bitcast, cast, widened } from './cast.ts';
 import { constants } from './constant.ts';
-import { contractions } from './contraction.ts';
+import { matmul } from './contraction.ts';
+import { convolutions } from './convolution.ts';
 import { elementwise } from './elementwise.ts';
 import { indexing } from './indexing.ts';
 import { fold, movement } from './movement.ts';
@@ -28,7 +29,7 @@ const common: Planners = {
   cast,
   bitcast,
   ...wide({ ...arithmetic, ...reductions, fold }, 'float64'),
-  ...wide(contractions, 'float32'),
+  ...wide({ matmul, ...convolutions }, 'float32'),
 };
 
 export function planners(pool: Pool): Planners {
