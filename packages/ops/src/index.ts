@@ -20,6 +20,7 @@ export * from './losses/regression.ts';
 export * from './math.ts';
 export * from './normalisation/normalisation.ts';
 export { standardize } from './normalisation/standardize.ts';
+export * from './normalisation/weights.ts';
 export { operators } from './operators.ts';
 export type { Dim, PerAxis } from './operands.ts';
 export * from './order.ts';

@@ -14,6 +14,7 @@ import {
   floor,
   fmod,
   ge,
+  isFloat,
   gt,
   le,
   log,
@@ -26,7 +27,7 @@ import {
   neg,
   not,
   or,
-  sign,
+  sign as signPrimitive,
   sin,
   sqrt,
   sub,
@@ -187,7 +188,7 @@ export const asinh = composite('asinh', {
     const square2 = mul(near, near);
     const small = log1p(add(near, div(square2, add(sqrt(add(square2, 1)), 1))));
     const large = add(log(where(gt(a, far), a, 1)), Math.LN2);
-    return mul(sign(x), where(gt(a, far), large, small));
+    return mul(signPrimitive(x), where(gt(a, far), large, small));
   },
   vjp: ({ grads: [g], inputs: [x] }) => [div(g!, sqrt(add(mul(x!, x!), 1)))],
   onnx: { op: 'Asinh', since: 9 },
@@ -209,7 +210,7 @@ export const acosh = composite('acosh', {
 export const atanh = composite('atanh', {
   body: (x: Tensor) => {
     const a = abs(x);
-    return mul(sign(x), mul(log1p(div(mul(a, 2), sub(1, a))), 0.5));
+    return mul(signPrimitive(x), mul(log1p(div(mul(a, 2), sub(1, a))), 0.5));
   },
   vjp: ({ grads: [g], inputs: [x] }) => [div(g!, mul(sub(1, x!), add(x!, 1)))],
   onnx: { op: 'Atanh', since: 9 },
@@ -334,6 +335,11 @@ export const remainder = binary(
 export function floorDivide(a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = broadcastOperands('floorDivide', [a, b]);
   return floor(div(x!, y!));
+}
+
+/** -1, 0 or 1; NaN gives 0, as in PyTorch (core's primitive keeps NaN). */
+export function sign(x: Tensor): Tensor {
+  return isFloat(x.dtype) ? where(isnan(x), 0, signPrimitive(x)) : signPrimitive(x);
 }
 
 // --- tests ---
