@@ -92,27 +92,33 @@ export const binaryLoops: { readonly [op: string]: BinaryLoop<Float32Array> } = 
 
 export const compareLoops: { readonly [op: string]: BinaryLoop<Uint8Array> } = {
   eq(o, oi, os, a, ai, as, b, bi, bs, n) {
+    const mode = pace(oi, os, ai, as, bi, bs);
     const end = oi + n;
-    if (pace(oi, os, ai, as, bi, bs) === 1) {
-      for (let i = oi; i < end; i++) o[i] = a[i] === b[i] ? 1 : 0;
-    } else {
-      for (let i = 0; i < n; i++, oi += os, ai += as, bi += bs) o[oi] = a[ai] === b[bi] ? 1 : 0;
+    const y = b[bi]!;
+    if (mode === 1) for (let i = oi; i < end; i++) o[i] = Number(a[i]! === b[i]!);
+    else if (mode === 2) for (let i = oi; i < end; i++) o[i] = Number(a[i]! === y);
+    else {
+      for (let i = 0; i < n; i++, oi += os, ai += as, bi += bs) o[oi] = Number(a[ai]! === b[bi]!);
     }
   },
   lt(o, oi, os, a, ai, as, b, bi, bs, n) {
+    const mode = pace(oi, os, ai, as, bi, bs);
     const end = oi + n;
-    if (pace(oi, os, ai, as, bi, bs) === 1) {
-      for (let i = oi; i < end; i++) o[i] = a[i]! < b[i]! ? 1 : 0;
-    } else {
-      for (let i = 0; i < n; i++, oi += os, ai += as, bi += bs) o[oi] = a[ai]! < b[bi]! ? 1 : 0;
+    const y = b[bi]!;
+    if (mode === 1) for (let i = oi; i < end; i++) o[i] = Number(a[i]! < b[i]!);
+    else if (mode === 2) for (let i = oi; i < end; i++) o[i] = Number(a[i]! < y);
+    else {
+      for (let i = 0; i < n; i++, oi += os, ai += as, bi += bs) o[oi] = Number(a[ai]! < b[bi]!);
     }
   },
   le(o, oi, os, a, ai, as, b, bi, bs, n) {
+    const mode = pace(oi, os, ai, as, bi, bs);
     const end = oi + n;
-    if (pace(oi, os, ai, as, bi, bs) === 1) {
-      for (let i = oi; i < end; i++) o[i] = a[i]! <= b[i]! ? 1 : 0;
-    } else {
-      for (let i = 0; i < n; i++, oi += os, ai += as, bi += bs) o[oi] = a[ai]! <= b[bi]! ? 1 : 0;
+    const y = b[bi]!;
+    if (mode === 1) for (let i = oi; i < end; i++) o[i] = Number(a[i]! <= b[i]!);
+    else if (mode === 2) for (let i = oi; i < end; i++) o[i] = Number(a[i]! <= y);
+    else {
+      for (let i = 0; i < n; i++, oi += os, ai += as, bi += bs) o[oi] = Number(a[ai]! <= b[bi]!);
     }
   },
 };

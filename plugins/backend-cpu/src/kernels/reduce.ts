@@ -94,3 +94,32 @@ export function argExtremum(
     o[oi] = at;
   }
 }
+
+/** The same for float32. */
+export function argFloat32(
+  o: Int32Array,
+  oi: number,
+  os: number,
+  x: Float32Array,
+  xi: number,
+  xs: number,
+  n: number,
+  r: number,
+  rs: number,
+  smallest: boolean,
+): void {
+  const sign = smallest ? -1 : 1;
+  for (let i = 0; i < n; i++, oi += os, xi += xs) {
+    let best = x[xi]! * sign;
+    let at = 0;
+    for (let k = 1; k < r && best === best; k++) {
+      const value = x[xi + k * rs]! * sign;
+      // Not "value > best": NaN is to win.
+      if (!(value <= best)) {
+        best = value;
+        at = k;
+      }
+    }
+    o[oi] = at;
+  }
+}

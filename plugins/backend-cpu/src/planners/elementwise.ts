@@ -6,6 +6,7 @@ import type { BigArray, NumberArray } from '../kernels/arrays.ts';
 import { bitsOf, extremumLoops, whereBits } from '../kernels/bits32.ts';
 import { binaryLoops, compareLoops, unaryLoops } from '../kernels/float32.ts';
 import { compare, mapBigs, mapNumbers, zipBigs, zipNumbers } from '../kernels/generic.ts';
+import { int32Loops } from '../kernels/int32.ts';
 import * as scalar from '../kernels/scalar.ts';
 import { forRows, nestOf } from '../layout.ts';
 import { failAt } from '../program.ts';
@@ -56,6 +57,10 @@ function binaryRow(node: PlanNode, dtype: DType): Row {
     return binaryLoops[node.op]! as Row;
   }
   const byZero = (): never => failAt(node, 'division of an integer by zero', dtype);
+  if (dtype === 'int32') {
+    const loops = int32Loops(byZero);
+    if (Object.hasOwn(loops, node.op)) return loops[node.op]! as Row;
+  }
   if (isBig(dtype)) {
     const f = pick(node, scalar.binaryBig(byZero));
     return (o, oi, os, a, ai, as, b, bi, bs, n) =>

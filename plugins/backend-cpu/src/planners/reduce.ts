@@ -3,7 +3,13 @@ import { dtypeInfo, isFloat, sizeOf } from '@hebb/core';
 import type { DType, HostArray } from '@hebb/core';
 import { isBig } from '../kernels/arrays.ts';
 import { bitsOf, reduceExtremum } from '../kernels/bits32.ts';
-import { argExtremum, reduceBigs, reduceNumbers, sumFloat32 } from '../kernels/reduce.ts';
+import {
+  argExtremum,
+  argFloat32,
+  reduceBigs,
+  reduceNumbers,
+  sumFloat32,
+} from '../kernels/reduce.ts';
 import type { ReduceRow } from '../kernels/reduce.ts';
 import { cumulate, mergeSort } from '../kernels/order.ts';
 import { forRows, nestOf, nestOfStrides } from '../layout.ts';
@@ -192,11 +198,12 @@ const argReduce: NodePlanner = (planner, node) => {
   const [os, xs] = nest.inner as [number, number];
   const size = x.shape[axis]!;
   const stride = x.strides[axis]!;
+  const row = x.dtype === 'float32' ? (argFloat32 as typeof argExtremum) : argExtremum;
   planner.step([x], [out], (memory) => {
     const o = memory[out.storage] as Int32Array;
     const data = memory[x.storage]!;
     forRows(nest, (at) =>
-      argExtremum(o, at[0]!, os, data, at[1]!, xs, nest.n, size, stride, node.op === 'argmin'),
+      row(o, at[0]!, os, data, at[1]!, xs, nest.n, size, stride, node.op === 'argmin'),
     );
   });
   return [out];
