@@ -5,6 +5,13 @@ export { SGD } from './optim/sgd.ts';
 export type { SGDOptions } from './optim/sgd.ts';
 export { Adam, AdamW } from './optim/adam.ts';
 export type { AdamOptions } from './optim/adam.ts';
+export { Adadelta, Adamax, NAdam, RAdam } from './optim/adaptive.ts';
+export type {
+  AdadeltaOptions,
+  AdamaxOptions,
+  NAdamOptions,
+  RAdamOptions,
+} from './optim/adaptive.ts';
 export { RMSprop } from './optim/rmsprop.ts';
 export type { RMSpropOptions } from './optim/rmsprop.ts';
 export { Adagrad } from './optim/adagrad.ts';

@@ -88,8 +88,8 @@ export class DataLoader<S extends Sample = Sample> {
     // Two words of a Philox key: the seed, and the epoch on top of the seed's upper bits.
     const low = this.seed % 2 ** 32;
     const high = (Math.floor(this.seed / 2 ** 32) + epoch) % 2 ** 21;
-    const [key] = random.split(random.key(high * 2 ** 32 + low), 1);
-    const order = await scope(() => random.permutation(key!, count).data());
+    using key = random.key(high * 2 ** 32 + low);
+    const order = await scope(() => random.permutation(random.split(key, 1)[0]!, count).data());
     return Int32Array.from(order as Int32Array);
   }
 

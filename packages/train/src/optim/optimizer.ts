@@ -1,6 +1,6 @@
 /** What all optimizers share: parameter groups, state in variables, gradients of what they update. */
-import { Tensor, Variable, fail, formatShape, gradients, isFloat, scalar } from '@hebb/core';
-import type { DType } from '@hebb/core';
+import { Variable, fail, formatShape, gradients, isFloat, scalar } from '@hebb/core';
+import type { DType, Tensor } from '@hebb/core';
 import { Parameter } from '@hebb/nn';
 import { checkNumber, checkOptions } from '../check.ts';
 import { loadOptimizerState, readOptimizerState } from './state.ts';

@@ -38,6 +38,18 @@ export function assign(batch: Batch, { inputs, target }: ColumnOptions): Columns
   };
 }
 
+/** The model's inputs alone: the named ones, or all but the target, which need not be there. */
+export function inputsOf({ tensors }: Batch, { inputs, target }: ColumnOptions): Tensor[] {
+  const names = Object.keys(tensors);
+  if (inputs !== undefined) {
+    return inputs.map(
+      (name) => tensors[name] ?? fail('Trainer', 'there is no such column', name, names.join(', ')),
+    );
+  }
+  const targetName = target ?? (names.length > 1 ? names.at(-1) : undefined);
+  return names.filter((name) => name !== targetName).map((name) => tensors[name]!);
+}
+
 /** PyTorch's `ignore_index`: such targets do not count. */
 const ignored = -100;
 

@@ -1,7 +1,8 @@
 /** The training loop: batches in, history out. */
-import { capture, defaultGenerator, fail } from '@hebb/core';
+import { capture, compile, defaultGenerator, dtypeInfo, fail, fromBits, sizeOf } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { withMode } from '@hebb/nn';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- the package's own file, chosen by the runtime: no relative path says that
 import { reporterFor } from '#progress';
 import { checkNumber, checkOptions, checkWhole } from '../check.ts';
 import { DataLoader } from '../data/loader.ts';
@@ -15,7 +16,7 @@ import type { Optimizer } from '../optim/optimizer.ts';
 import type { EpochRecord, Progress, Reporter } from '../progress/progress.ts';
 import type { ProgressStyle } from '../progress/silent.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
-import { assign, checkLabels } from './columns.ts';
+import { assign, checkLabels, inputsOf } from './columns.ts';
 import type { ColumnOptions, Columns } from './columns.ts';
 import { diagnose, nonFinite } from './diagnose.ts';
 import { Pulse } from './pulse.ts';
@@ -329,6 +330,30 @@ export class Trainer {
     }
   }
 
+  /**
+   * What the model gives for every sample, in order, in evaluation mode; the data set may lack the target.
+   * Shape: [N, ...]. Held on the host.
+   */
+  async predict(data: Dataset, options: EvaluateOptions = {}): Promise<Tensor> {
+    const run = compile(
+      (inputs: Tensor[]) => withMode(this.model, false, () => this.model.forward(...inputs)),
+      { name: 'prediction step', donate: [0] },
+    );
+    const parts: Tensor[] = [];
+    try {
+      await this.#over(data, options, async (batch) => {
+        const inputs = inputsOf(batch, this.#columnOptions);
+        let output: Tensor | undefined;
+        await consume(inputs, async () => (output = await run(inputs)));
+        parts.push(fromBits(await output!.bits(), output!.shape, output!.dtype));
+        output!.dispose();
+      });
+    } finally {
+      run.dispose();
+    }
+    return joinRows(parts);
+  }
+
   /** Calls `use` with each batch of a data set, in order, now and then letting other work in. */
   async #over(
     data: Dataset,
@@ -353,6 +378,21 @@ export class Trainer {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+/** Host tensors one below the other. */
+async function joinRows(parts: readonly Tensor[]): Promise<Tensor> {
+  const { shape, dtype } = parts[0]!;
+  const rows = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
+  const all = dtypeInfo(dtype).allocate(sizeOf([rows, ...shape.slice(1)]));
+  let at = 0;
+  for (const part of parts) {
+    const bits = await part.bits();
+    // One overload of `set` stands for all: both arrays are of the dtype's own class.
+    (all as Float64Array).set(bits as Float64Array, at);
+    at += bits.length;
+  }
+  return fromBits(all, [rows, ...shape.slice(1)], dtype);
 }
 
 /** Runs a step that takes the tensors over; frees them when it fails before that. */

@@ -1,0 +1,215 @@
+import { compile, init, stack, tensor } from '@hebb/core';
+import type { DType, Tensor } from '@hebb/core';
+import { cpu } from '@hebb/backend-cpu';
+import { Parameter, crossEntropy, mseLoss } from '@hebb/nn';
+import {
+  Adadelta,
+  Adagrad,
+  Adam,
+  AdamW,
+  Adamax,
+  NAdam,
+  RAdam,
+  RMSprop,
+  SGD,
+  clipGradNorm,
+  clipGradValue,
+} from '../src/index.ts';
+import type { Optimizer } from '../src/index.ts';
+import { casesOf, eachCase, expectClose, numbers, toTensor } from './reference.ts';
+import type { Case } from './reference.ts';
+
+beforeAll(async () => {
+  await init(cpu());
+});
+
+type Make = (options: Record<string, never>) => Optimizer;
+const optimizers: Readonly<Record<string, Make>> = {
+  adadelta: (o) => new Adadelta(o),
+  adagrad: (o) => new Adagrad(o),
+  adam: (o) => new Adam(o),
+  adamax: (o) => new Adamax(o),
+  adamw: (o) => new AdamW(o),
+  nadam: (o) => new NAdam(o),
+  radam: (o) => new RAdam(o),
+  rmsprop: (o) => new RMSprop(o),
+  sgd: (o) => new SGD(o),
+};
+
+/** PyTorch's settings under our names; what belongs to the case and not to the optimizer left out. */
+function settingsOf(attrs: Case['attrs']): Record<string, never> {
+  const foreign = ['steps', 'problem', 'groups', 'names', 'clip_grad_norm'];
+  return Object.fromEntries(
+    Object.entries(attrs)
+      .filter(([name]) => !foreign.includes(name))
+      .map(([name, value]) => [
+        name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
+        value as never,
+      ]),
+  );
+}
+
+function lossOf(given: Case, p: Readonly<Record<string, Parameter>>, dtype: DType): Tensor {
+  const [x, y] = [toTensor(given.inputs.X!, dtype), toTensor(given.inputs.Y!, dtype)];
+  const v = (name: string): Tensor => p[name]!.value;
+  const problem = String(given.attrs.problem);
+  if (problem.includes('tanh')) {
+    const hidden = x.matmul(v('w1')).add(v('b1')).tanh();
+    return mseLoss(hidden.matmul(v('w2')).add(v('b2')), y);
+  }
+  const out = x.matmul(v('w')).add(v('b'));
+  return problem.includes('cross-entropy') ? crossEntropy(out, y) : mseLoss(out, y);
+}
+
+async function follow(given: Case, dtype: DType): Promise<void> {
+  const { attrs } = given;
+  const parameters = Object.fromEntries(
+    Object.entries(given.params).map(([name, value]) => [
+      name,
+      new Parameter(toTensor(value, dtype)),
+    ]),
+  );
+  const optimizer = optimizers[given.op]!(settingsOf(attrs));
+  const groups = attrs.groups as (Record<string, unknown> & { names: string[] })[] | undefined;
+  if (groups === undefined) optimizer.attach(Object.values(parameters));
+  else {
+    optimizer.attach(
+      groups.map((group) => ({
+        ...settingsOf(group),
+        parameters: group.names.map((name) => parameters[name]!),
+      })),
+    );
+  }
+  const step = compile(() => {
+    const loss = lossOf(given, parameters, dtype);
+    const grads = optimizer.gradients(loss);
+    const limit = attrs.clip_grad_norm as number | undefined;
+    const used = limit === undefined ? grads : clipGradNorm(grads, limit).grads;
+    optimizer.step(used);
+    return { loss, grads: used };
+  });
+  const names = Object.keys(parameters);
+  for (let k = 0; k < Number(attrs.steps); k++) {
+    const { loss, grads } = await step();
+    const row = (list: readonly number[]): number[] => {
+      const width = list.length / Number(attrs.steps);
+      return list.slice(k * width, (k + 1) * width);
+    };
+    expectClose([await loss.item()], row(numbers(given.outputs.loss!)), given.tolerance, 'loss');
+    for (const [i, name] of names.entries()) {
+      const used = (await grads[i]!.data()) as Float64Array;
+      expectClose(used, row(numbers(given.grads[name]!)), given.tolerance, `gradient of ${name}`);
+      const now = (await parameters[name]!.value.data()) as Float64Array;
+      expectClose(now, row(numbers(given.outputs[name]!)), given.tolerance, `step ${k}: ${name}`);
+    }
+  }
+  expect(step.signatures).toBe(1);
+}
+
+const all = casesOf('optimisers');
+describe.each(['float32', 'float64'] as const)('optimizers follow PyTorch in %s', (dtype) => {
+  eachCase(
+    all.filter(({ op }) => op in optimizers),
+    (given) => follow(given, dtype),
+  );
+});
+
+describe('gradient clipping follows PyTorch', () => {
+  eachCase(
+    all.filter(({ op }) => op.startsWith('clip_')),
+    async ({ op, attrs, inputs, outputs, tolerance }) => {
+      const grads = Object.values(inputs).map((value) => toTensor(value, 'float32'));
+      let clipped: Tensor[];
+      if (op === 'clip_grad_norm') {
+        const found = clipGradNorm(grads, Number(attrs.max_norm), {
+          normType: Number(attrs.norm_type),
+        });
+        expectClose([await found.norm.item()], numbers(outputs.total_norm!), tolerance);
+        clipped = found.grads;
+      } else {
+        clipped = clipGradValue(grads, Number(attrs.clip_value));
+      }
+      for (const [i, g] of clipped.entries()) {
+        const want = numbers(outputs[`clipped${i}`]!);
+        expectClose((await g.data()) as Float32Array, want, tolerance);
+      }
+    },
+  );
+});
+
+describe('an optimizer', () => {
+  const parameter = () => new Parameter(tensor([1, 2, 3]));
+
+  it('refuses settings that make no sense and names that do not exist', () => {
+    expect(() => new SGD({ lr: -1 })).toThrow('SGD: lr is not usable (got -1');
+    expect(() => new SGD({ nesterov: true })).toThrow('nesterov needs momentum');
+    expect(() => new Adam({ betas: [0.9, 1] })).toThrow('betas[1] is not usable (got 1');
+    expect(() => new Adam({ learningRate: 1 } as object)).toThrow(
+      'Adam: unknown option (got learningRate, wanted lr, betas',
+    );
+    expect(() => new SGD().attach([])).toThrow('no parameters');
+    const p = parameter();
+    expect(() => new SGD().attach([p, p])).toThrow('given twice');
+    expect(() => new SGD().attach([{ parameters: [p], momentumm: 1 } as never])).toThrow(
+      'unknown option (got momentumm',
+    );
+  });
+
+  it('leaves frozen parameters alone', async () => {
+    const [a, b] = [parameter(), parameter()];
+    a.requiresGrad = false;
+    const optimizer = new SGD({ lr: 1 }).attach([a, b]);
+    const grads = optimizer.minimize(stack([a.value, b.value], 0).sum());
+    expect(grads).toHaveLength(1);
+    expect(await a.value.toArray()).toEqual([1, 2, 3]);
+    expect(await b.value.toArray()).toEqual([0, 1, 2]);
+  });
+
+  it('changes its rate without compiling again', async () => {
+    const p = parameter();
+    const optimizer = new SGD({ lr: 1 }).attach([p]);
+    const step = compile(() => {
+      optimizer.minimize(p.value.sum());
+    });
+    await step();
+    optimizer.lr = 0.5;
+    await step();
+    expect(await p.value.toArray()).toEqual([-0.5, 0.5, 1.5]);
+    expect(step.signatures).toBe(1);
+  });
+
+  it('goes on from its state dict as if nothing had happened', async () => {
+    const make = () => {
+      const p = parameter();
+      const optimizer = new Adam({ lr: 0.1, amsgrad: true }).attach([p]);
+      const step = compile(() => {
+        optimizer.minimize(p.value.mul(p.value).sum());
+      });
+      return { p, optimizer, step };
+    };
+    const first = make();
+    for (let i = 0; i < 3; i++) await first.step();
+    const second = make();
+    const state = await first.optimizer.stateDict();
+    expect(Object.keys(state)).toEqual([
+      'step',
+      '0.exp_avg',
+      '0.exp_avg_sq',
+      '0.max_exp_avg_sq',
+      'group.0.lr',
+      'group.0.momentum',
+    ]);
+    second.p.value = tensor((await first.p.value.data()) as Float32Array);
+    await second.optimizer.loadStateDict(state);
+    for (let i = 0; i < 3; i++) {
+      await first.step();
+      await second.step();
+    }
+    expect(await second.p.value.data()).toEqual(await first.p.value.data());
+    // The state that was handed over is the caller's still.
+    expect(await state['0.exp_avg']!.data()).toHaveLength(3);
+    await expect(second.optimizer.loadStateDict({ step: tensor(1) })).rejects.toThrow(
+      'missing 0.exp_avg, 0.exp_avg_sq',
+    );
+  });
+});
