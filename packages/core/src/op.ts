@@ -63,6 +63,8 @@ export interface OnnxEmitter {
   /** A scalar constant of the dtype. */
   scalar(value: number | bigint, dtype: DType): string;
   cast(input: string, to: DType): string;
+  /** ONNX's number of an element type. */
+  dtype(dtype: DType): number;
 }
 
 export type OnnxAttr =

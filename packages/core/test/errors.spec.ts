@@ -81,6 +81,16 @@ describe('errors', () => {
   });
 
   it.each<[string, () => unknown, RegExp]>([
+    [
+      'a sum into bool',
+      () => scatter(zeros([2], 'bool'), zeros([1], 'int32'), zeros([1], 'bool'), 0, 'add'),
+      /scatter: wrong dtype/,
+    ],
+    [
+      'an unknown reduction',
+      () => scatter(zeros([2]), zeros([1], 'int32'), zeros([1]), 0, 'mean' as never),
+      /none, add, mul/,
+    ],
     ['text as an operand', () => add('x' as never, zeros([1])), /not a number.*string/],
     [
       'undefined as an operand',

@@ -8,6 +8,7 @@ import { broadcastShapes, formatShape, sizeOf } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { cast } from './elementwise.ts';
 import { reshape, sumToShape } from './movement.ts';
+import { onnxConvKernelGrad, onnxConvTranspose, onnxMatmul } from './onnx.ts';
 
 type MatmulAttrs = { readonly transposeA: boolean; readonly transposeB: boolean };
 
@@ -48,6 +49,7 @@ const matmulOp: Op<MatmulAttrs> = primitive<MatmulAttrs>('matmul', {
       needs[1] ? sumToShape(db(), b!.shape) : null,
     ];
   },
+  onnx: onnxMatmul,
   samples: [
     {
       in: [
@@ -331,6 +333,7 @@ const convTransposeOp: Op<SizedConvAttrs> = primitive<SizedConvAttrs>('convTrans
     needs[0] ? conv(d!, w!, attrs) : null,
     needs[1] ? convKernelGrad(d!, g!, { ...attrs, size: w!.shape.slice(2) }) : null,
   ],
+  onnx: onnxConvTranspose,
   samples: [
     {
       in: [
@@ -392,6 +395,7 @@ const convKernelGradOp: Op<SizedConvAttrs> = primitive<SizedConvAttrs>('convKern
     needs[0] ? convTranspose(g!, d!, { ...attrs, size: x!.shape.slice(2) }) : null,
     needs[1] ? conv(x!, d!, attrs) : null,
   ],
+  onnx: onnxConvKernelGrad,
   samples: [
     {
       in: [

@@ -13,6 +13,15 @@ import { broadcastShapes } from '../shape.ts';
 import { Tensor } from '../tensor.ts';
 import { full, fullLike, zerosLike } from './constant.ts';
 import { broadcastTo } from './movement.ts';
+import {
+  onnxAtan2,
+  onnxBits,
+  onnxCast,
+  onnxExpm1,
+  onnxLog1p,
+  onnxShift,
+  onnxTrunc,
+} from './onnx.ts';
 
 type Kind = 'float' | 'numeric' | 'bits';
 type None = Record<string, never>;
@@ -106,7 +115,7 @@ const booleans: readonly Sample[] = [
 ];
 
 interface BinarySpec {
-  readonly kind: Kind | 'any';
+  readonly kind: Kind | 'integer' | 'any';
   readonly result?: DType;
   readonly onnx?: OnnxMapping;
   readonly samples: readonly Sample[];
@@ -166,6 +175,7 @@ const castOp: Op<{ dtype: DType }> = primitive<{ dtype: DType }>('cast', {
   vjp: ({ grads, inputs, attrs }) => [
     isFloat(inputs[0]!.dtype) && isFloat(attrs.dtype) ? cast(grads[0]!, inputs[0]!.dtype) : null,
   ],
+  onnx: onnxCast,
   samples: [
     { in: [[4]], attrs: { dtype: 'float32' } },
     { in: [{ shape: [5], range: [-3, 3] }], attrs: { dtype: 'int32' }, grad: false },
@@ -203,7 +213,12 @@ const bitcastOp: Op<{ dtype: DType }> = primitive<{ dtype: DType }>('bitcast', {
     return [{ shape: x!.shape, dtype }];
   },
   vjp: () => [null],
-  onnx: { op: 'BitCast', since: 26 },
+  onnx: {
+    op: 'BitCast',
+    since: 26,
+    emit: (onnx, { dtype }) =>
+      onnx.node('BitCast', onnx.inputs, { to: onnx.dtype(dtype as DType) }),
+  },
   samples: [{ in: [{ shape: [4], dtype: 'float32' }], attrs: { dtype: 'int32' }, grad: false }],
 });
 /** The same bits read as another type of the same width. Shape: any -> same. */
@@ -258,7 +273,7 @@ export const round: UnaryFunction = unary('round', {
   kind: 'float',
   onnx: { op: 'Round', since: 11 },
 });
-export const trunc: UnaryFunction = unary('trunc', { kind: 'float' });
+export const trunc: UnaryFunction = unary('trunc', { kind: 'float', onnx: onnxTrunc });
 export const sqrt: UnaryFunction = unary('sqrt', {
   kind: 'float',
   onnx: { op: 'Sqrt', since: 6 },
@@ -273,6 +288,7 @@ export const exp: UnaryFunction = unary('exp', {
 /** exp(x) - 1, exact near 0. */
 export const expm1: UnaryFunction = unary('expm1', {
   kind: 'float',
+  onnx: onnxExpm1,
   d: (g, _x, y) => mul(g, add(y, 1)),
 });
 export const log: UnaryFunction = unary('log', {
@@ -284,6 +300,7 @@ export const log: UnaryFunction = unary('log', {
 /** log(1 + x), exact near 0. */
 export const log1p: UnaryFunction = unary('log1p', {
   kind: 'float',
+  onnx: onnxLog1p,
   samples: within(-0.8, 4),
   d: (g, x) => div(g, add(x, 1)),
 });
@@ -311,7 +328,7 @@ export const erf: UnaryFunction = unary('erf', {
 /** Complement of each bit; of bool its negation. */
 export const not: UnaryFunction = unary('not', {
   kind: 'bits',
-  onnx: { op: 'Not', since: 1 },
+  onnx: onnxBits('Not'),
   samples: [
     { in: [{ shape: [2], dtype: 'bool', values: [0, 1] }], grad: false },
     { in: [{ shape: [3], dtype: 'int32', range: [-9, 9] }], grad: false },
@@ -360,7 +377,7 @@ export function divTrunc(a: TensorLike, b: TensorLike): Tensor {
 /** a to the power b. Gradients at 0 follow PyTorch: 0 to the exponent where a = 0, 0 to the base where b = 0. */
 export const pow: BinaryFunction = binary('pow', {
   kind: 'numeric',
-  onnx: { op: 'Pow', since: 15 },
+  onnx: { op: 'Pow', since: 13 },
   samples: [...two([0.5, 2]), ...integers],
   d: (g, a, b, y, needs) => [
     needs[0] ? where(eq(b, 0), zerosLike(a), mul(g, mul(b, pow(a, sub(b, 1))))) : null,
@@ -385,6 +402,7 @@ export const fmod: BinaryFunction = binary('fmod', {
 /** Angle of the point (b, a) in (-π, π]. */
 export const atan2: BinaryFunction = binary('atan2', {
   kind: 'float',
+  onnx: onnxAtan2,
   samples: two([0.3, 2]),
   d: (g, a, b) => {
     const r = div(g, add(mul(a, a), mul(b, b)));
@@ -425,7 +443,7 @@ export const lt: BinaryFunction = binary('lt', {
 export const le: BinaryFunction = binary('le', {
   kind: 'any',
   result: 'bool',
-  onnx: { op: 'LessOrEqual', since: 16 },
+  onnx: { op: 'LessOrEqual', since: 12 },
   samples: [...noGrad(two(2)), ...integers],
 });
 export const ne = (a: TensorLike, b: TensorLike): Tensor => not(eq(a, b));
@@ -434,29 +452,32 @@ export const ge = (a: TensorLike, b: TensorLike): Tensor => le(b, a);
 /** Bitwise and of integers, logical and of bool. */
 export const and: BinaryFunction = binary('and', {
   kind: 'bits',
-  onnx: { op: 'And', since: 7 },
+  onnx: onnxBits('And'),
   samples: [...integers, ...booleans],
 });
 export const or: BinaryFunction = binary('or', {
   kind: 'bits',
-  onnx: { op: 'Or', since: 7 },
+  onnx: onnxBits('Or'),
   samples: [...integers, ...booleans],
 });
 export const xor: BinaryFunction = binary('xor', {
   kind: 'bits',
-  onnx: { op: 'Xor', since: 7 },
+  onnx: onnxBits('Xor'),
   samples: [...integers, ...booleans],
 });
 /** a · 2^b within the width. Shifts by the width or more give 0. */
 export const shiftLeft: BinaryFunction = binary('shiftLeft', {
-  kind: 'bits',
-  onnx: { op: 'BitShift', since: 11, attrs: () => ({ direction: 'LEFT' }) },
+  kind: 'integer',
+  onnx: onnxShift('LEFT'),
   samples: integers,
 });
-/** a shifted right by b bits: arithmetic for signed types, logical for unsigned ones. */
+/**
+ * a shifted right by b bits: arithmetic for signed types, logical for unsigned ones. Shifts by the width
+ * or more leave the sign: -1 for negative numbers, else 0.
+ */
 export const shiftRight: BinaryFunction = binary('shiftRight', {
-  kind: 'bits',
-  onnx: { op: 'BitShift', since: 11, attrs: () => ({ direction: 'RIGHT' }) },
+  kind: 'integer',
+  onnx: onnxShift('RIGHT'),
   samples: integers,
 });
 

@@ -1,5 +1,5 @@
 /** Reading and writing at computed positions. Indices are integers in [0, size); see `wrapIndex` for negative ones. */
-import { apply1, describe, requireTensor } from '../apply.ts';
+import { apply1, describe, requireKind, requireTensor } from '../apply.ts';
 import { isInteger } from '../dtype.ts';
 import { fail } from '../error.ts';
 import { primitive, withOp } from '../op.ts';
@@ -8,6 +8,7 @@ import { formatShape, normalizeAxis, sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { full, zerosLike } from './constant.ts';
 import { add, cast, div, eq, lt, mul, where } from './elementwise.ts';
+import { onnxScatter, onnxScatterElements } from './onnx.ts';
 
 type AxisAttrs = { readonly axis: number };
 
@@ -132,9 +133,18 @@ function scatterGradients(
   }
 }
 
+/** Adding and multiplying are for numbers; `max` and `min` of bool are or and and. */
+function requireReducible(op: string, x: Aval, reduce: ScatterReduce): void {
+  if (!['none', 'add', 'mul', 'max', 'min'].includes(reduce)) {
+    fail(op, 'unknown reduction', String(reduce), 'none, add, mul, max or min');
+  }
+  if (reduce === 'add' || reduce === 'mul') requireKind(op, x, 'numeric');
+}
+
 const scatterOp: Op<ScatterAttrs> = primitive<ScatterAttrs>('scatter', {
-  infer: ([x, index, source], { axis }) => {
+  infer: ([x, index, source], { axis, reduce }) => {
     requireIndex('scatter', index!);
+    requireReducible('scatter', x!, reduce);
     const wanted = gathered(x!, index!, axis);
     if (!sameShape(source!.shape, wanted) || source!.dtype !== x!.dtype) {
       fail(
@@ -148,6 +158,7 @@ const scatterOp: Op<ScatterAttrs> = primitive<ScatterAttrs>('scatter', {
   },
   vjp: ({ grads: [g], inputs: [x, index, source], outputs: [y], attrs }) =>
     scatterGradients(g!, [x!, index!, source!], y!, attrs, scatter, gather),
+  onnx: onnxScatter,
   samples: [
     {
       in: [[4, 3], { shape: [2], dtype: 'int32', values: [3, 1] }, [2, 3]],
@@ -188,8 +199,9 @@ export const scatter = withOp(
 );
 
 const scatterElementsOp: Op<ScatterAttrs> = primitive<ScatterAttrs>('scatterElements', {
-  infer: ([x, index, source], { axis }) => {
+  infer: ([x, index, source], { axis, reduce }) => {
     requireIndex('scatterElements', index!);
+    requireReducible('scatterElements', x!, reduce);
     const fits =
       sameShape(index!.shape, source!.shape) &&
       x!.shape.length === index!.shape.length &&
@@ -207,11 +219,7 @@ const scatterElementsOp: Op<ScatterAttrs> = primitive<ScatterAttrs>('scatterElem
   },
   vjp: ({ grads: [g], inputs: [x, index, source], outputs: [y], attrs }) =>
     scatterGradients(g!, [x!, index!, source!], y!, attrs, scatterElements, gatherElements),
-  onnx: {
-    op: 'ScatterElements',
-    since: 18,
-    attrs: ({ axis, reduce }) => ({ axis: axis as number, reduction: reduce as string }),
-  },
+  onnx: onnxScatterElements,
   samples: [
     {
       in: [[3, 4], { shape: [3, 2], dtype: 'int32', values: [0, 3, 1, 2, 2, 0] }, [3, 2]],

@@ -1,5 +1,5 @@
 /** Movement primitives: the same elements in other places. Backends that know strides copy nothing. */
-import { apply1, describe, requireTensor } from '../apply.ts';
+import { apply1, describe, requireKind, requireTensor } from '../apply.ts';
 import type { Scalar } from '../apply.ts';
 import { commonDType } from '../apply.ts';
 import { fail } from '../error.ts';
@@ -20,6 +20,7 @@ import type { Tensor } from '../tensor.ts';
 import { scalarValue } from './constant.ts';
 import { cast } from './elementwise.ts';
 import { sum } from './reduce.ts';
+import { onnxFlip, onnxFold, onnxPad, onnxReshape, onnxSlice, onnxWindow } from './onnx.ts';
 
 const reshapeOp: Op<{ readonly shape: Shape }> = primitive<{ readonly shape: Shape }>('reshape', {
   infer: ([x], { shape }) => {
@@ -29,6 +30,7 @@ const reshapeOp: Op<{ readonly shape: Shape }> = primitive<{ readonly shape: Sha
     return [{ shape, dtype: x!.dtype }];
   },
   vjp: ({ grads, inputs }) => [reshape(grads[0]!, inputs[0]!.shape)],
+  onnx: onnxReshape,
   samples: [
     { in: [[2, 3]], attrs: { shape: [3, 2] } },
     { in: [[1]], attrs: { shape: [] } },
@@ -149,6 +151,7 @@ const sliceOp: Op<SliceAttrs> = primitive<SliceAttrs>('slice', {
     // An empty axis has nothing to spread: its gradient is all zeros.
     return [pad(g!, { low: starts, high, interior: steps.map((step) => step - 1) }, 0)];
   },
+  onnx: onnxSlice,
   samples: [
     { in: [[5, 6]], attrs: { starts: [1, 0], sizes: [2, 3], steps: [2, 2] } },
     { in: [[4]], attrs: { starts: [1], sizes: [0], steps: [1] } },
@@ -189,6 +192,7 @@ const flipOp: Op<{ readonly axes: readonly number[] }> = primitive<{
 }>('flip', {
   infer: ([x]) => [{ shape: x!.shape, dtype: x!.dtype }],
   vjp: ({ grads, attrs }) => [flip(grads[0]!, attrs.axes)],
+  onnx: onnxFlip,
   samples: [
     { in: [[3, 4]], attrs: { axes: [1] } },
     { in: [[2, 0, 3]], attrs: { axes: [0, 2] } },
@@ -239,6 +243,7 @@ const padOp: Op<PadAttrs> = primitive<PadAttrs>('pad', {
       steps: interior.map((n) => n + 1),
     }),
   ],
+  onnx: onnxPad,
   samples: [
     { in: [[2, 3]], attrs: { low: [1, 0], high: [0, 2], interior: [0, 0], value: 0 } },
     { in: [[3]], attrs: { low: [1], high: [1], interior: [2], value: 1.5 } },
@@ -371,6 +376,7 @@ const windowOp: Op<WindowAttrs> = primitive<WindowAttrs>('window', {
   vjp: ({ grads, inputs, attrs }) => [
     fold(grads[0]!, { ...attrs, spatial: inputs[0]!.shape.slice(-attrs.size.length) }),
   ],
+  onnx: onnxWindow,
   samples: [
     { in: [[2, 5, 6]], attrs: { size: [2, 3], stride: [1, 2], dilation: [1, 1] } },
     { in: [[7]], attrs: { size: [3], stride: [2], dilation: [2] } },
@@ -392,6 +398,7 @@ type FoldAttrs = WindowAttrs & { readonly spatial: readonly number[] };
 const foldOp: Op<FoldAttrs> = primitive<FoldAttrs>('fold', {
   infer: ([x], attrs) => {
     checkWindow('fold', attrs);
+    requireKind('fold', x!, 'numeric');
     const n = attrs.size.length;
     const lead = x!.shape.length - 2 * n;
     attrs.size.forEach((size, k) => {
@@ -410,6 +417,7 @@ const foldOp: Op<FoldAttrs> = primitive<FoldAttrs>('fold', {
   vjp: ({ grads, attrs }) => [
     window(grads[0]!, { size: attrs.size, stride: attrs.stride, dilation: attrs.dilation }),
   ],
+  onnx: onnxFold,
   samples: [
     {
       in: [[2, 4, 2, 2, 3]],

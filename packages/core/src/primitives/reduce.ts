@@ -3,7 +3,7 @@ import { apply, apply1, requireKind, requireTensor } from '../apply.ts';
 import { isFloat } from '../dtype.ts';
 import { fail } from '../error.ts';
 import { primitive, withOp } from '../op.ts';
-import type { Op, OpFunction, Sample } from '../op.ts';
+import type { OnnxMapping, Op, OpFunction, Sample } from '../op.ts';
 import { normalizeAxes, normalizeAxis } from '../shape.ts';
 import type { Shape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
@@ -12,6 +12,7 @@ import { cast, div, eq, mul } from './elementwise.ts';
 import { exclusiveProducts } from './products.ts';
 import { scatterElements } from './indexing.ts';
 import { broadcastTo, reshape } from './movement.ts';
+import { onnxArg, onnxReduce, onnxSort } from './onnx.ts';
 
 export type Axes = number | readonly number[] | undefined | null;
 type ReduceAttrs = { readonly axes: readonly number[] };
@@ -42,6 +43,7 @@ function reduction(
     readonly empty: boolean;
     readonly promoteBool?: boolean;
     readonly samples: readonly Sample[];
+    readonly onnx: OnnxMapping;
     readonly d: (g: Tensor, x: Tensor, y: Tensor, axes: readonly number[]) => Tensor;
   },
 ): ReduceFunction {
@@ -60,6 +62,7 @@ function reduction(
     vjp: ({ grads, inputs, outputs, attrs }) => [
       options.d(grads[0]!, inputs[0]!, outputs[0]!, attrs.axes),
     ],
+    onnx: options.onnx,
     samples: options.samples,
   });
   reduceOps.push(op as Op);
@@ -76,6 +79,7 @@ export const reduceOps: Op[] = [];
 
 /** Sum; of nothing 0; of bool an int32 count. */
 export const sum: ReduceFunction = reduction('sum', {
+  onnx: onnxReduce('ReduceSum', 13),
   empty: true,
   promoteBool: true,
   samples: [...reduceSamples, { in: [[0, 3]], attrs: { axes: [0] } }],
@@ -84,6 +88,7 @@ export const sum: ReduceFunction = reduction('sum', {
 
 /** Product; of nothing 1. Its gradient is exact where factors are zero. */
 export const prod: ReduceFunction = reduction('prod', {
+  onnx: onnxReduce('ReduceProd', 18),
   empty: true,
   promoteBool: true,
   samples: [...reduceSamples, { in: [[0, 3]], attrs: { axes: [0] } }],
@@ -97,12 +102,14 @@ const extremum = (g: Tensor, x: Tensor, y: Tensor, axes: readonly number[]): Ten
 };
 /** Largest element, NaN if there is one; of bool "any". */
 export const max: ReduceFunction = reduction('max', {
+  onnx: onnxReduce('ReduceMax', 18),
   empty: false,
   samples: reduceSamples,
   d: extremum,
 });
 /** Smallest element, NaN if there is one; of bool "all". */
 export const min: ReduceFunction = reduction('min', {
+  onnx: onnxReduce('ReduceMin', 18),
   empty: false,
   samples: reduceSamples,
   d: extremum,
@@ -111,7 +118,7 @@ export const min: ReduceFunction = reduction('min', {
 type ArgAttrs = { readonly axis: number };
 export type ArgFunction = OpFunction<(x: Tensor, axis?: number, keepdim?: boolean) => Tensor>;
 
-function argReduction(name: string): ArgFunction {
+function argReduction(name: string, onnx: OnnxMapping): ArgFunction {
   const op = primitive<ArgAttrs>(name, {
     infer: ([x], { axis }) => {
       if (x!.shape[axis] === 0)
@@ -119,6 +126,7 @@ function argReduction(name: string): ArgFunction {
       return [{ shape: x!.shape.filter((_, i) => i !== axis), dtype: 'int32' }];
     },
     vjp: () => [null],
+    onnx,
     samples: [
       { in: [[4, 5]], attrs: { axis: 1 }, grad: false },
       { in: [[4, 5]], attrs: { axis: 0 }, grad: false },
@@ -142,9 +150,9 @@ function argReduction(name: string): ArgFunction {
   });
 }
 /** Position (int32) of the first largest element along the axis, or in the flattened tensor; a NaN wins. */
-export const argmax: ArgFunction = argReduction('argmax');
+export const argmax: ArgFunction = argReduction('argmax', onnxArg('ArgMax'));
 /** Position (int32) of the first smallest element along the axis, or in the flattened tensor; a NaN wins. */
-export const argmin: ArgFunction = argReduction('argmin');
+export const argmin: ArgFunction = argReduction('argmin', onnxArg('ArgMin'));
 
 type CumsumAttrs = {
   readonly axis: number;
@@ -202,6 +210,7 @@ const sortOp: Op<SortAttrs> = primitive<SortAttrs>('sort', {
       ? scatterElements(zerosLike(inputs[0]!), outputs[1]!, grads[0]!, attrs.axis, 'add')
       : null,
   ],
+  onnx: onnxSort,
   samples: [
     { in: [[3, 7]], attrs: { axis: 1, descending: false } },
     { in: [[5, 2]], attrs: { axis: 0, descending: true } },
