@@ -142,6 +142,7 @@ export const elementwiseOperators: OperatorTable = {
   BitwiseOr: binary(or),
   BitwiseXor: binary(xor),
   BitwiseNot: unary(not),
+  Not: unary(not),
   Pow: [
     since(1, (c) => power(...legacyOperands(c))),
     since(7, (c) => power(c.tensor(0), c.tensor(1))),
