@@ -103,7 +103,7 @@ export function binaryInteger(
     xor: (x, y) => x ^ y,
     shiftLeft: (x, y) => (y >= bits || y < 0 ? 0 : x << y),
     // x is negative only for signed types: an unsigned 32-bit number needs the logical shift.
-    shiftRight: (x, y) => (y >= bits || y < 0 ? 0 : x < 0 ? x >> y : x >>> y),
+    shiftRight: (x, y) => (y >= bits || y < 0 ? (x < 0 ? -1 : 0) : x < 0 ? x >> y : x >>> y),
   };
 }
 
@@ -133,6 +133,6 @@ export function binaryBig(byZero: DivideByZero): { readonly [op: string]: BigBin
     or: (x, y) => x | y,
     xor: (x, y) => x ^ y,
     shiftLeft: (x, y) => (y >= 64n || y < 0n ? 0n : x << y),
-    shiftRight: (x, y) => (y >= 64n || y < 0n ? 0n : x >> y),
+    shiftRight: (x, y) => (y >= 64n || y < 0n ? (x < 0n ? -1n : 0n) : x >> y),
   };
 }
