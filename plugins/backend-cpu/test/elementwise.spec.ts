@@ -161,9 +161,11 @@ describe('integers', () => {
     ).rejects.toThrow('pow: division');
   });
 
-  it('shifts: arithmetic for signed, logical for unsigned, 0 from the width on', async () => {
+  it('shifts: arithmetic for signed, logical for unsigned, nothing but the sign left from the width on', async () => {
     expect(await numbers(h.shiftRight(of([-8, 8], 'int32'), of([1, 1], 'int32')))).toEqual([-4, 4]);
     expect(await numbers(h.shiftRight(of([0xf0000000], 'uint32'), 4))).toEqual([0x0f000000]);
+    const far = of([40, 40], 'int32');
+    expect(await numbers(h.shiftRight(of([-8, 8], 'int32'), far))).toEqual([-1, 0]);
     expect(await numbers(h.shiftLeft(of([1, 1, 3], 'int32'), of([31, 32, 40], 'int32')))).toEqual([
       -2147483648, 0, 0,
     ]);

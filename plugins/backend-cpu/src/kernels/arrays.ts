@@ -8,6 +8,5 @@ export type NumberArray = Exclude<HostArray, BigArray>;
 export const isBig = (dtype: DType): boolean => dtypeInfo(dtype).big;
 export const isHalf = (dtype: DType): boolean => dtype === 'float16' || dtype === 'bfloat16';
 
-/** Width of an integer type in bits; 1 for bool. */
-export const widthOf = (dtype: DType): number =>
-  dtype === 'bool' ? 1 : dtypeInfo(dtype).bytes * 8;
+/** Width of a type in bits; 8 for bool, which is stored in a byte. */
+export const widthOf = (dtype: DType): number => dtypeInfo(dtype).bytes * 8;

@@ -1,6 +1,7 @@
 /** Values that come from nowhere. */
 import { bfloat16Bits, dtypeInfo, float16Bits } from '@hebb/core';
 import type { DType } from '@hebb/core';
+import { isBig } from '../kernels/arrays.ts';
 import { philox } from '../kernels/philox.ts';
 import type { NodePlanner, Operand } from '../program.ts';
 
@@ -8,7 +9,7 @@ import type { NodePlanner, Operand } from '../program.ts';
 export function encodeScalar(value: number | bigint, dtype: DType): number | bigint {
   if (dtype === 'float16') return float16Bits(Number(value));
   if (dtype === 'bfloat16') return bfloat16Bits(Number(value));
-  return value;
+  return isBig(dtype) ? BigInt(value) : value;
 }
 
 /** One element, seen at every position. */
@@ -21,10 +22,9 @@ const full: NodePlanner = (planner, node) => {
 
 const iota: NodePlanner = (planner, node) => {
   const out = planner.result(node.outputs[0]!);
-  const big = dtypeInfo(out.dtype).big;
   planner.step([], [out], (memory) => {
     const o = memory[out.storage]!;
-    for (let i = 0; i < o.length; i++) o[i] = big ? BigInt(i) : encodeScalar(i, out.dtype);
+    for (let i = 0; i < o.length; i++) o[i] = encodeScalar(i, out.dtype);
   });
   return [out];
 };

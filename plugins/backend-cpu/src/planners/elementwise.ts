@@ -52,6 +52,11 @@ function unaryRow(node: PlanNode, dtype: DType): Row {
     mapNumbers(f, o as NumberArray, oi, os, a as NumberArray, ai, as, n);
 }
 
+/** bool holds 0 and 1 only, whatever an operation on it gives. */
+export function asBool(dtype: DType, f: scalar.NumberBinary): scalar.NumberBinary {
+  return dtype === 'bool' ? (x, y) => (f(x, y) === 0 ? 0 : 1) : f;
+}
+
 function binaryRow(node: PlanNode, dtype: DType): Row {
   if (dtype === 'float32' && Object.hasOwn(binaryLoops, node.op)) {
     return binaryLoops[node.op]! as Row;
@@ -66,9 +71,12 @@ function binaryRow(node: PlanNode, dtype: DType): Row {
     return (o, oi, os, a, ai, as, b, bi, bs, n) =>
       zipBigs(f, o as BigArray, oi, os, a as BigArray, ai, as, b as BigArray, bi, bs, n);
   }
-  const f = isFloat(dtype)
-    ? pick(node, scalar.binaryFloat)
-    : pick(node, scalar.binaryInteger(widthOf(dtype), byZero));
+  const f = asBool(
+    dtype,
+    isFloat(dtype)
+      ? pick(node, scalar.binaryFloat)
+      : pick(node, scalar.binaryInteger(widthOf(dtype), byZero)),
+  );
   return (o, oi, os, a, ai, as, b, bi, bs, n) =>
     zipNumbers(f, o as NumberArray, oi, os, a as NumberArray, ai, as, b as NumberArray, bi, bs, n);
 }

@@ -5,6 +5,7 @@ import { forRows, nestOf } from '../layout.ts';
 import { failAt } from '../program.ts';
 import type { NodePlanner, Operand, PlanNode } from '../program.ts';
 import { widened } from './cast.ts';
+import { asBool } from './elementwise.ts';
 
 /** Index values as numbers; throws unless all lie in [0, size). */
 function checked(node: PlanNode, index: HostArray, count: number, size: number): ArrayLike<number> {
@@ -90,9 +91,8 @@ const combine: { readonly [reduce in ScatterReduce]: (old: number, x: number) =>
 function combiner(node: PlanNode, x: Operand): (old: number, x: number) => number {
   const reduce = node.attrs['reduce'] as ScatterReduce;
   // A product of 32-bit integers does not fit a float64.
-  return reduce === 'mul' && (x.dtype === 'int32' || x.dtype === 'uint32')
-    ? Math.imul
-    : combine[reduce];
+  const wide = reduce === 'mul' && (x.dtype === 'int32' || x.dtype === 'uint32');
+  return asBool(x.dtype, wide ? Math.imul : combine[reduce]);
 }
 
 const scatter: NodePlanner = (planner, node) => {

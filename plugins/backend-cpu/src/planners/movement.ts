@@ -158,6 +158,23 @@ function addAny(
   }
 }
 
+function orAny(
+  o: HostArray,
+  oi: number,
+  os: number,
+  a: HostArray,
+  ai: number,
+  as: number,
+  n: number,
+): void {
+  for (let i = 0; i < n; i++, oi += os, ai += as) if (a[ai] !== 0) o[oi] = 1;
+}
+
+const addRows: { readonly [dtype: string]: typeof addAny } = {
+  float32: addLoop as typeof addAny,
+  bool: orAny,
+};
+
 /** Adds windows up through the window view of the result. */
 export const fold: NodePlanner = (planner, node) => {
   const [x] = node.inputs as [Operand];
@@ -167,7 +184,7 @@ export const fold: NodePlanner = (planner, node) => {
   const nest = nestOf(x.shape, [target, x]);
   const { n } = nest;
   const [os, as] = nest.inner as [number, number];
-  const row = x.dtype === 'float32' ? (addLoop as typeof addAny) : addAny;
+  const row = addRows[x.dtype] ?? addAny;
   planner.step([x], [out], (memory) => {
     const o = memory[out.storage]!;
     const a = memory[x.storage]!;
