@@ -1,6 +1,6 @@
 /** Every instruction of the assembler against JavaScript: a wrong opcode gives a wrong value or no module. */
 import {
-  FunctionBuilder,
+  type FunctionBuilder,
   ModuleBuilder,
   call,
   choose,

@@ -1,0 +1,33 @@
+/** Where the sums of a routine go: stored as they are, or handed to code that runs on each of them. */
+import { i32 } from '../wasm/index.ts';
+import type { FunctionBuilder, I32, V128 } from '../wasm/index.ts';
+
+/** Four neighbours of one row of results, of which the first `lanes` exist. */
+export interface ResultVector {
+  readonly value: V128;
+  /** Index of the row, counted over everything but the columns. */
+  readonly row: I32;
+  readonly column: I32;
+  readonly lanes: number;
+}
+
+export type StoreResult = (f: FunctionBuilder, result: ResultVector) => void;
+
+/** Writes the first lanes of a vector of 32-bit elements. */
+export function storeLanes(f: FunctionBuilder, at: I32, value: V128, lanes: number): void {
+  if (lanes >= 4) f.store('v128', at, value);
+  else if (lanes === 1) f.storeLane(32, at, value, 0);
+  else {
+    const kept = f.let(value);
+    f.storeLane(64, at, kept, 0);
+    if (lanes === 3) f.storeLane(32, at, kept, 2, 8);
+  }
+}
+
+/** A row-major float32 matrix from a pointer. */
+export function storeMatrix(pointer: I32, columns: number): StoreResult {
+  return (f, { value, row, column, lanes }) => {
+    const at = i32.add(i32.mul(row, i32.const(columns)), column);
+    storeLanes(f, i32.add(pointer, i32.mul(at, i32.const(4))), value, lanes);
+  };
+}

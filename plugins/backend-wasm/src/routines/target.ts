@@ -1,0 +1,20 @@
+/** What the generated code may use, and the few operations that depend on it. */
+import { f32x4 } from '../wasm/index.ts';
+import type { V128 } from '../wasm/index.ts';
+
+export type Simd = 'relaxed' | 'plain';
+
+export interface Target {
+  /** `relaxed`: fused multiply-add where the host has it; `plain`: the same bits on every host. */
+  readonly simd: Simd;
+}
+
+/** a · b + c. */
+export function madd({ simd }: Target, a: V128, b: V128, c: V128): V128 {
+  return simd === 'relaxed' ? f32x4.relaxedMadd(a, b, c) : f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** c - a · b. */
+export function nmadd({ simd }: Target, a: V128, b: V128, c: V128): V128 {
+  return simd === 'relaxed' ? f32x4.relaxedNmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
+}
