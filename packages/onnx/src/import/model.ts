@@ -1,6 +1,7 @@
 /** An imported model: runs on the current backend, and is a module that can be trained. */
 import {
   Tensor,
+  capture,
   compile,
   convert,
   currentBackend,
@@ -8,10 +9,11 @@ import {
   isDType,
   isFloat,
   isInteger,
+  placeholder,
   scope,
   withBackend,
 } from '@hebb/core';
-import type { Backend, Compiled, Op } from '@hebb/core';
+import type { Backend, Compiled, Graph, Op } from '@hebb/core';
 import { Module, ModuleBuffer, Parameter } from '@hebb/nn';
 import { decodeModel } from '../codec/messages.ts';
 import { fromOnnxProto } from '../codec/onnx-proto.ts';
@@ -246,6 +248,34 @@ export class OnnxModel extends Module {
       return toTensor('OnnxModel', value as HostTensor);
     });
     return tensors.length === 1 ? tensors[0]! : tensors;
+  }
+
+  /**
+   * The computation at these input shapes as a graph: inputs in their order, then parameters and constants.
+   * Throws OnnxImportError where a shape or branch depends on the numbers.
+   */
+  graph(shapes: Readonly<Record<string, readonly number[]>>): Graph {
+    const inputs: Record<string, Tensor> = {};
+    for (const { name, dtype = 'float32', shape = [] } of this.inputs) {
+      if (!isDType(dtype)) fail('OnnxModel', `input ${name} is ${dtype}`);
+      inputs[name] = placeholder({
+        dtype,
+        shape: shapes[name] ?? shape.map((dim) => Number(dim) || 1),
+      });
+    }
+    const forward = (given: Record<string, Tensor>): unknown => {
+      const steps = interpret(this.program, new Map(Object.entries(given)), {
+        initializer: (host) => this.#initializer(host),
+      });
+      const outputs = runSync(
+        steps,
+        constantAnswer((tensor) => this.#refuse(tensor)),
+      );
+      return outputs.map((value) =>
+        value instanceof ParameterValue ? value.variable.value : value,
+      );
+    };
+    return capture(forward, [inputs]).graph;
   }
 
   #refuse(tensor: Tensor): never {

@@ -1,0 +1,3 @@
+/** Inspection: what a model is made of. */
+export { inspectOnnx } from './inspect.ts';
+export type { InspectOptions, ModelReport } from './inspect.ts';

@@ -1,0 +1,164 @@
+/** What a model is made of and what it costs, without running it. */
+import { Graph, HebbError, dtypeInfo, lower, sizeOf } from '@hebb/core';
+import type { Aval, GraphNode } from '@hebb/core';
+import { packedByteLength } from '../codec/dtypes.ts';
+import { OnnxModel, importOnnx } from '../import/model.ts';
+import type { ImportOptions, ModelSource } from '../import/model.ts';
+import type { Program } from '../import/program.ts';
+import type { Dim, ValueType } from '../import/types.ts';
+
+export interface InspectOptions extends ImportOptions {
+  /** Sizes of named dynamic axes for the estimates; 1 where none is given. */
+  readonly sizes?: Readonly<Record<string, number>>;
+}
+
+export interface ModelReport {
+  readonly name: string;
+  readonly producer: string;
+  readonly opset: number;
+  readonly inputs: readonly ValueType[];
+  readonly outputs: readonly ValueType[];
+  /** How often each operator occurs, subgraphs and functions included; the most frequent first. */
+  readonly operators: Readonly<Record<string, number>>;
+  readonly nodes: number;
+  /** Elements of float initialisers. */
+  readonly parameters: number;
+  /** Bytes of all initialisers. */
+  readonly parameterBytes: number;
+  /** Shapes that the estimates below are for. */
+  readonly shapes: Readonly<Record<string, readonly number[]>>;
+  /** Multiply-adds of matrix products and convolutions; undefined where they depend on the data. */
+  readonly multiplyAdds: number | undefined;
+  /** Bytes of parameters and of the most intermediate values that live at once; an estimate. */
+  readonly peakMemory: number | undefined;
+  /** Why there are no estimates. */
+  readonly note?: string;
+}
+
+/**
+ * Inputs, outputs, operators and costs of a model. Errors as `importOnnx`.
+ */
+export function inspectOnnx(
+  source: ModelSource | OnnxModel,
+  { sizes = {}, ...options }: InspectOptions = {},
+): ModelReport {
+  const model = source instanceof OnnxModel ? source : importOnnx(source, options);
+  const counts = new Map<string, number>();
+  const nodes = countOperators(model.program, counts);
+  let parameters = 0;
+  let parameterBytes = 0;
+  for (const { dtype, shape } of model.program.initializers.values()) {
+    const count = sizeOf(shape);
+    if (dtype.includes('float')) parameters += count;
+    parameterBytes += packedByteLength(dtype, count);
+  }
+  const shapes = Object.fromEntries(
+    model.inputs.map(({ name, shape }) => [name, (shape ?? []).map((dim) => sizeAt(dim, sizes))]),
+  );
+  const report = {
+    name: model.name,
+    producer: model.producer,
+    opset: model.opset,
+    inputs: model.inputs,
+    outputs: model.outputs,
+    operators: Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
+    nodes,
+    parameters,
+    parameterBytes,
+    shapes,
+  };
+  try {
+    const graph = lower(model.graph(shapes));
+    return {
+      ...report,
+      multiplyAdds: multiplyAdds(graph),
+      peakMemory: peakOf(graph),
+    };
+  } catch (error) {
+    if (!(error instanceof HebbError)) throw error;
+    return { ...report, multiplyAdds: undefined, peakMemory: undefined, note: error.message };
+  }
+}
+
+const sizeAt = (dim: Dim, sizes: Readonly<Record<string, number>>): number =>
+  typeof dim === 'number' ? dim : dim === null ? 1 : (sizes[dim] ?? 1);
+
+function countOperators(program: Program, counts: Map<string, number>): number {
+  let nodes = 0;
+  for (const node of program.nodes) {
+    if (node.body.kind === 'function') nodes += countOperators(node.body.program, counts);
+    else {
+      nodes += 1;
+      const name = node.domain === '' ? node.op : `${node.domain}.${node.op}`;
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    for (const inner of node.graphs.values()) nodes += countOperators(inner, counts);
+  }
+  return nodes;
+}
+
+/** Multiply-adds of the contractions of a lowered graph. */
+export function multiplyAdds(graph: Graph): number {
+  let total = 0;
+  for (const node of graph.nodes) {
+    const shape = (list: readonly number[], i: number) => graph.values[list[i]!]!.shape;
+    const out = sizeOf(shape(node.outputs, 0));
+    switch (node.op.name) {
+      case 'matmul': {
+        const a = shape(node.inputs, 0);
+        total += out * a[a.length - (node.attrs.transposeA === true ? 2 : 1)]!;
+        break;
+      }
+      case 'conv':
+        total += out * sizeOf(shape(node.inputs, 1).slice(1));
+        break;
+      case 'convTranspose':
+        total += sizeOf(shape(node.inputs, 0)) * sizeOf(shape(node.inputs, 1).slice(1));
+        break;
+      case 'convKernelGrad':
+        total += out * shape(node.inputs, 1)[0]! * sizeOf(shape(node.inputs, 1).slice(2));
+        break;
+      case 'scan':
+        total += (node.attrs.length as number) * multiplyAdds(bodyOf(node));
+        break;
+    }
+  }
+  return total;
+}
+
+function bodyOf(node: GraphNode): Graph {
+  const { body } = node.attrs;
+  if (!(body instanceof Graph)) throw new TypeError('scan without a body');
+  return body;
+}
+
+/** Ops whose result shares the memory of their input. */
+const views = new Set(['reshape', 'permute', 'expand', 'slice', 'flip', 'window', 'alias']);
+
+const bytesOf = ({ shape, dtype }: Aval): number => sizeOf(shape) * dtypeInfo(dtype).bytes;
+
+/** Inputs of the graph (parameters among them) and the most intermediate bytes alive at once. */
+export function peakOf(graph: Graph): number {
+  const owner: number[] = [];
+  const last = new Map<number, number>();
+  for (const id of graph.inputs) owner[id] = id;
+  graph.nodes.forEach((node, i) => {
+    for (const id of node.inputs) last.set(owner[id]!, i);
+    for (const id of node.outputs)
+      owner[id] = views.has(node.op.name) ? owner[node.inputs[0]!]! : id;
+  });
+  for (const id of graph.outputs) last.set(owner[id]!, graph.nodes.length);
+  const inputs = new Set(graph.inputs);
+  let held = graph.inputs.reduce((sum, id) => sum + bytesOf(graph.values[id]!), 0);
+  let peak = held;
+  const ends = new Map<number, number[]>();
+  for (const [id, at] of last) {
+    if (!inputs.has(id)) ends.set(at, [...(ends.get(at) ?? []), id]);
+  }
+  graph.nodes.forEach((node, i) => {
+    for (const id of node.outputs) if (owner[id] === id) held += bytesOf(graph.values[id]!);
+    peak = Math.max(peak, held);
+    for (const id of ends.get(i) ?? []) held -= bytesOf(graph.values[id]!);
+  });
+  return peak;
+}
