@@ -5,10 +5,10 @@ import type { Call } from './call.ts';
 import { isHost } from './value.ts';
 import type { HostTensor, Value } from './value.ts';
 
-/** Applies a movement to a value of any element type. */
-export function movement(call: Call, value: Value, move: (x: Tensor) => Tensor): Value {
+/** Applies a movement to a value of any element type. `part` tells several movements of a call apart. */
+export function movement(call: Call, value: Value, move: (x: Tensor) => Tensor, part = ''): Value {
   if (isHost(value) && value.dtype === 'string') {
-    return moveStrings(call, [value], ([x]) => move(x!));
+    return moveStrings(call, [value], ([x]) => move(x!), part);
   }
   if ('kind' in value && value.kind === 'coded') return { ...value, codes: move(value.codes) };
   return move(call.asTensor(value));
@@ -19,6 +19,7 @@ export function moveStrings(
   call: Call,
   parts: readonly HostTensor[],
   move: (positions: Tensor[]) => Tensor,
+  part = '',
 ): HostTensor {
   let offset = 0;
   const positions = parts.map((part) => {
@@ -27,7 +28,7 @@ export function moveStrings(
     return fromBits(data, part.shape, 'int32');
   });
   const all = parts.flatMap((part) => [...(part.data as readonly string[])]);
-  const order = call.asHost(call.memo('positions', () => move(positions)));
+  const order = call.asHost(call.memo(`positions ${part}`, () => move(positions)));
   return {
     dtype: 'string',
     shape: order.shape,

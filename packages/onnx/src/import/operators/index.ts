@@ -3,6 +3,7 @@ import { primitives } from '@hebb/core';
 import type { Op } from '@hebb/core';
 import type { Domains } from '../program.ts';
 import type { OperatorTable } from '../table.ts';
+import { controlOperators } from './control.ts';
 import { convOperators } from './conv.ts';
 import { derivedOperators } from './derived.ts';
 import { elementwiseOperators } from './elementwise.ts';
@@ -11,6 +12,7 @@ import { linearOperators } from './linear.ts';
 import { normalisationOperators } from './normalisation.ts';
 import { poolOperators } from './pool.ts';
 import { reductionOperators } from './reduction.ts';
+import { sequenceOperators } from './sequence.ts';
 import { shapeOperators } from './shape.ts';
 
 const onnxOperators: OperatorTable = {
@@ -23,6 +25,8 @@ const onnxOperators: OperatorTable = {
   ...convOperators,
   ...poolOperators,
   ...normalisationOperators,
+  ...controlOperators,
+  ...sequenceOperators,
 };
 
 const mlOperators: OperatorTable = {

@@ -120,7 +120,7 @@ function split(c: Call): Value[] {
   return sizes.map((size) => {
     const from = start;
     start += size;
-    return movement(c, value, (x) => narrow(x, axis, from, size));
+    return movement(c, value, (x) => narrow(x, axis, from, size), `part ${from}`);
   });
 }
 
