@@ -1,0 +1,118 @@
+/** The three faces of convolution in float32, channels first, any number of spatial axes. */
+import { i32 } from '../../wasm/index.ts';
+import type { I32 } from '../../wasm/index.ts';
+import type { Routine } from '../kernel.ts';
+import { matmul } from '../matmul.ts';
+import type { StoreResult } from '../store.ts';
+import type { Target } from '../target.ts';
+import { correlation } from './direct.ts';
+import { prepare, preparePlan } from './prepare.ts';
+
+export interface ConvGeometry {
+  readonly images: number;
+  /** Of the input and of the output of the forward convolution. */
+  readonly channels: number;
+  readonly outChannels: number;
+  readonly groups: number;
+  readonly size: readonly number[];
+  readonly outSize: readonly number[];
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly (readonly [number, number])[];
+  readonly dilation: readonly number[];
+}
+
+export interface ConvSpec extends ConvGeometry {
+  readonly x: I32;
+  readonly weight: I32;
+  /** Rows are output channels of all images, columns output positions. */
+  readonly store: StoreResult;
+}
+
+export const product = (list: readonly number[]): number => list.reduce((p, n) => p * n, 1);
+
+/** Only the padding that some tap reads counts: the last rows may be out of every window's reach. */
+export function reachedPadding(g: ConvGeometry): [number, number][] {
+  return g.size.map((n, i) => {
+    const reach = (g.outSize[i]! - 1) * g.stride[i]! + (g.kernel[i]! - 1) * g.dilation[i]! + 1;
+    return [g.padding[i]![0], Math.max(0, reach - n - g.padding[i]![0])];
+  });
+}
+
+export function conv(spec: ConvSpec, target: Target): Routine {
+  const { images, channels, outChannels, groups, kernel, stride, dilation, outSize, store } = spec;
+  const perGroup = channels / groups;
+  const rows = outChannels / groups;
+  const taps = product(kernel);
+  const padding = reachedPadding(spec);
+  const last = kernel.length - 1;
+  const pointwise = taps === 1 && padding.every(([low, high]) => low === 0 && high === 0);
+  if (pointwise && stride.every((s) => s === 1) && rows > 1) {
+    const positions = product(outSize);
+    const phase = matmul(
+      {
+        batch: [images, groups],
+        m: rows,
+        n: positions,
+        k: perGroup,
+        a: { pointer: spec.weight, batch: [0, rows * perGroup], row: perGroup, column: 1 },
+        b: {
+          pointer: spec.x,
+          batch: [channels * positions, perGroup * positions],
+          row: positions,
+          column: 1,
+        },
+        store,
+      },
+      target,
+    );
+    return { phases: [phase], shared: 0 };
+  }
+  const tapColumns = Array.from({ length: kernel[last]! }, (_, k) => k * dilation[last]!);
+  const columnStride = stride[last]!;
+  const remainders = [...new Set(tapColumns.map((at) => at % columnStride))];
+  const preparation = {
+    planes: images * channels,
+    size: spec.size,
+    padding,
+    columnStride,
+    remainders,
+  };
+  const layout = prepare(preparation);
+  const depth = [
+    { count: perGroup, a: taps * 4, b: layout.channel * 4 },
+    ...kernel.slice(0, last).map((count, i) => ({
+      count,
+      a: product(kernel.slice(i + 1)) * 4,
+      b: layout.strides[i]! * dilation[i]! * 4,
+    })),
+    { count: kernel[last]!, a: 4, b: tapColumns.map((at) => layout.column(at) * 4) },
+  ];
+  const plan = (x: I32) =>
+    correlation(
+      {
+        images,
+        groups,
+        rows,
+        a: spec.weight,
+        aRow: perGroup * taps,
+        x,
+        xImage: channels * layout.channel,
+        xGroup: perGroup * layout.channel,
+        size: outSize,
+        strides: layout.strides.map((step, i) => step * stride[i]!),
+        depth,
+        store,
+      },
+      target,
+    );
+  if (layout.bytes === 0) return { phases: [plan(spec.x)], shared: 0 };
+  const sized = plan(i32.const(0));
+  return {
+    phases: [
+      preparePlan(preparation, layout, spec.x, 0),
+      { ...sized, emit: (f, b, e, s) => plan(s.shared).emit(f, b, e, s) },
+    ],
+    shared: layout.bytes,
+  };
+}
