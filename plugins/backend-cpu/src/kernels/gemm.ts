@@ -3,6 +3,7 @@
  * Geijn 2008): sixteen products for eight loads, and every load is from a line that is already in cache.
  */
 import type { HostArray } from '@hebb/core';
+import { vectorMatrix } from './gemv.ts';
 
 /**
  * A matrix inside an array: element (i, j) lies at `at + rows[i] + columns[j]`. Tables instead of two strides
@@ -195,6 +196,15 @@ export function gemmFloat32(
 ): void {
   if (k === 0 && !add) {
     for (let i = 0; i < m; i++) c.fill(0, ci + i * width, ci + i * width + n);
+  }
+  if (m === 1) {
+    vectorMatrix(k, n, a.data, a.at + a.rows[0]!, a.columns, b, c, ci, 1, add);
+    return;
+  }
+  if (n === 1) {
+    const across: Matrix<Float32Array> = { ...a, rows: a.columns, columns: a.rows };
+    vectorMatrix(k, m, b.data, b.at + b.columns[0]!, b.rows, across, c, ci, width, add);
+    return;
   }
   for (let jc = 0; jc < n; jc += blockColumns) {
     const columns = Math.min(blockColumns, n - jc);
