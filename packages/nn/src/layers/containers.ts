@@ -12,7 +12,7 @@ function entriesOf<M extends Module>(
   given: readonly M[] | readonly [Named<M>],
 ): [string, M][] {
   const [first] = given;
-  const named = given.length === 1 && first !== undefined && !(first instanceof Module);
+  const named = given.length === 1 && typeof first === 'object' && !(first instanceof Module);
   const entries = Object.entries(named ? (first as Named<M>) : (given as readonly M[]));
   for (const [name, module] of entries) {
     if (!(module instanceof Module)) {
