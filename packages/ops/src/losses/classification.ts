@@ -71,7 +71,7 @@ function picked(logp: Tensor, target: Tensor, weight: Tensor | undefined, ignore
 
 const nllSamples: readonly Sample[] = [
   {
-    in: [[3, 4], { shape: [3], dtype: 'int32', values: [0, 3, 1] }],
+    in: [[3, 4], { shape: [3], dtype: 'int32', values: [0, 3, 1] }, null],
     attrs: { reduction: 'mean', ignoreIndex: -100 },
   },
   {
