@@ -1,0 +1,107 @@
+/** Whole training runs of convolutional networks, followed step by step. */
+import { compile, init } from '@hebb/core';
+import type { Tensor } from '@hebb/core';
+import { cpu } from '@hebb/backend-cpu';
+import { Flatten, Linear, Module, ReLU, Sequential, Tanh, crossEntropy, withMode } from '@hebb/nn';
+import { relu } from '@hebb/ops';
+import { Adam, SGD } from '@hebb/train';
+import { BatchNorm2d, Conv2d, MaxPool2d } from '../src/index.ts';
+import { casesOf, eachCase, expectClose, numbers, toTensor } from './reference.ts';
+import type { Case } from './reference.ts';
+
+beforeAll(async () => {
+  await init(cpu());
+});
+
+class Cnn extends Module {
+  readonly conv1;
+  readonly bn1;
+  readonly pool = new MaxPool2d(2);
+  readonly conv2;
+  readonly bn2;
+  readonly fc;
+
+  constructor({ params, attrs }: Case) {
+    super();
+    const groups = Number(attrs.conv2_groups);
+    const [a, input] = params['conv1.weight']!.shape as [number, number];
+    const b = params['conv2.weight']!.shape[0]!;
+    this.conv1 = new Conv2d(input, a, 3, { padding: 1, bias: false });
+    this.bn1 = new BatchNorm2d(a);
+    this.conv2 = new Conv2d(a, b, 3, { padding: 1, bias: false, groups });
+    this.bn2 = new BatchNorm2d(b);
+    this.fc = new Linear(b, params['fc.weight']!.shape[0]!);
+  }
+  forward(x: Tensor): Tensor {
+    const y = this.pool.forward(relu(this.bn1.forward(this.conv1.forward(x))));
+    const z = relu(this.bn2.forward(this.conv2.forward(y)));
+    return this.fc.forward(z.mean([2, 3]));
+  }
+}
+
+function mlp({ attrs }: Case): Sequential {
+  const { sizes, activation } = attrs as { sizes: number[]; activation: string };
+  const layers: [string, Linear | ReLU | Tanh | Flatten][] = [];
+  for (let i = 0; i + 1 < sizes.length; i++) {
+    if (i > 0) layers.push([`act${i}`, activation === 'tanh' ? new Tanh() : new ReLU()]);
+    layers.push([`fc${i}`, new Linear(sizes[i]!, sizes[i + 1]!)]);
+  }
+  return new Sequential(Object.fromEntries(layers));
+}
+
+const models = {
+  cnn: (given: Case) => new Cnn(given),
+  mlp: (given: Case) => mlp(given),
+};
+
+async function follow(given: Case): Promise<void> {
+  const { attrs, inputs, params, outputs, grads: wanted, tolerance } = given;
+  const model = models[attrs.model as keyof typeof models](given);
+  model.loadStateDict(
+    Object.fromEntries(
+      Object.entries(params).map(([name, value]) => [name, toTensor(value, 'float32')]),
+    ),
+    { strict: false },
+  );
+  const settings = {
+    lr: Number(attrs.lr),
+    weightDecay: Number(attrs.weight_decay),
+  };
+  const optimizer =
+    attrs.optimizer === 'sgd'
+      ? new SGD({ ...settings, momentum: Number(attrs.momentum) })
+      : new Adam({ ...settings, betas: attrs.betas as [number, number], eps: Number(attrs.eps) });
+  optimizer.attach(model.parameters());
+  const step = compile((x: Tensor, y: Tensor) => {
+    const loss = crossEntropy(model.forward(x), y);
+    return { loss, grads: optimizer.minimize(loss) };
+  });
+  const [xs, ys] = [toTensor(inputs.x!, 'float32'), toTensor(inputs.y!, 'float32')];
+  const losses: number[] = [];
+  for (let k = 0; k < Number(attrs.batches) * Number(attrs.epochs); k++) {
+    const batch = k % Number(attrs.batches);
+    const { loss, grads } = await step(xs.index(batch), ys.index(batch));
+    losses.push(await loss.item());
+    if (k > 0) continue;
+    for (const [i, name] of [...model.namedParameters().keys()].entries()) {
+      const got = (await grads[i]!.data()) as Float32Array;
+      expectClose(got, numbers(wanted[name]!), tolerance, `gradient of ${name}`);
+    }
+  }
+  expectClose(losses, numbers(outputs.loss!), tolerance, 'loss');
+  const state = await model.stateDict();
+  for (const [name, value] of Object.entries(outputs)) {
+    if (!name.startsWith('final.')) continue;
+    const got = (await state[name.slice('final.'.length)]!.data()) as Float32Array;
+    expectClose(got, numbers(value), tolerance, name);
+  }
+  const evaluated = withMode(model, false, () => model.forward(xs.index(0)));
+  expectClose((await evaluated.data()) as Float32Array, numbers(outputs.eval_output!), tolerance);
+}
+
+describe('training runs follow PyTorch', () => {
+  eachCase(
+    casesOf('training').filter(({ attrs }) => String(attrs.model) in models),
+    follow,
+  );
+});
