@@ -227,7 +227,7 @@ export const hardsigmoid = composite('hardsigmoid', {
 
 /** x · hardsigmoid(x). Howard et al. 2019, arXiv:1905.02244. */
 export const hardswish = composite('hardswish', {
-  body: (x: Tensor) => where(lt(x, -3), 0, where(le(x, 3), div(mul(x, x.add(3)), 6), x)),
+  body: (x: Tensor) => where(lt(x, -3), 0, where(ge(x, 3), x, div(mul(x, x.add(3)), 6))),
   onnx: { op: 'HardSwish', since: 14 },
   samples: at(-4, -2, 0.5, 2, 4),
 });

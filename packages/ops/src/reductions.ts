@@ -279,6 +279,7 @@ export const norm = withOp(normOp.op, (x: Tensor, p = 2, dim?: Dim, keepdim = fa
 
 const logsumexpOp = composite('logsumexp', {
   body: (x: Tensor, { dim, keepdim }: AxesAttrs) => {
+    if (dim.some((axis) => x.shape[axis] === 0)) return log(sum(x, dim, keepdim));
     const top = stopGradient(max(x, dim, true));
     const shift = where(eq(abs(top), Infinity), 0, top);
     const y = log(sum(exp(sub(x, shift)), dim, true)).add(shift);

@@ -47,7 +47,8 @@ function resizeAxis(
   alignCorners: boolean,
 ): Tensor {
   const size = x.shape[axis]!;
-  if (out === size && scale === 1) return x;
+  // As in PyTorch: a linear axis that keeps its size is copied, whatever factor was asked for.
+  if (out === size && (scale === 1 || kernel === 'linear')) return x;
   // Positions are exact enough in float32 for any axis that fits in memory.
   const real: DType = x.dtype === 'float64' ? 'float64' : 'float32';
   const step = iota(out, real);

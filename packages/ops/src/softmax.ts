@@ -29,6 +29,7 @@ const shifted = (x: Tensor, dim: number): Tensor => sub(x, stopGradient(max(x, d
 
 const softmaxOp = composite('softmax', {
   body: (x: Tensor, { dim }: DimAttrs) => {
+    if (x.size === 0) return x;
     const e = exp(shifted(x, dim));
     return e.div(sum(e, dim, true));
   },
@@ -48,6 +49,7 @@ export const softmax = withOp(softmaxOp.op, (x: Tensor, dim = -1): Tensor => {
 
 const logSoftmaxOp = composite('logSoftmax', {
   body: (x: Tensor, { dim }: DimAttrs) => {
+    if (x.size === 0) return x;
     const z = shifted(x, dim);
     return sub(z, log(sum(exp(z), dim, true)));
   },

@@ -30,31 +30,14 @@ const pool = (f: typeof ops.maxPool2d, kernel: number): NamedFunction => {
 const lastSize = (x: Tensor): number => x.shape[x.rank - 1]!;
 
 const functions: Readonly<Record<string, NamedFunction>> = {
-  abs: one(core.abs),
-  cos: one(core.cos),
-  cosh: one(ops.cosh),
   detach: one(core.stopGradient),
   elu: one((x) => ops.elu(x)),
-  erf: one(core.erf),
-  exp: one(core.exp),
   gelu: one((x) => ops.gelu(x)),
   'gelu (erf)': one((x) => ops.gelu(x)),
   'gelu (tanh)': one((x) => ops.gelu(x, { approximate: 'tanh' })),
-  log: one(core.log),
-  log1p: one(core.log1p),
-  mish: one(ops.mish),
-  relu: one(ops.relu),
-  rsqrt: one(ops.rsqrt),
-  sigmoid: one(ops.sigmoid),
+  logsigmoid: one(ops.logSigmoid),
   silu: one((x) => ops.silu(x)),
-  sin: one(core.sin),
-  sinh: one(ops.sinh),
   softplus: one((x) => ops.softplus(x)),
-  softsign: one(ops.softsign),
-  sqrt: one(core.sqrt),
-  square: one(ops.square),
-  tan: one(ops.tan),
-  tanh: one(core.tanh),
 
   // Reductions are over everything, normalisations over the last axis.
   logsumexp: one((x) => ops.logsumexp(x)),
@@ -87,6 +70,17 @@ const convOptions = ({ pad = 0, padding = pad, stride = 1, dilation = 1 }: Optio
   stride,
   dilation,
 });
+
+/** A function of the table, or any function of one tensor that the libraries have under the name. */
+function functionNamed(name: string): NamedFunction | undefined {
+  if (Object.hasOwn(functions, name)) return functions[name];
+  const camel = name.replaceAll(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
+  for (const library of [ops, core] as readonly Readonly<Record<string, unknown>>[]) {
+    const found = Object.hasOwn(library, camel) ? library[camel] : undefined;
+    if (typeof found === 'function') return one(found as (x: Tensor) => Tensor);
+  }
+  return undefined;
+}
 
 type Token = { readonly kind: 'number' | 'name' | 'sign'; readonly text: string };
 function tokens(source: string): Token[] {
@@ -225,7 +219,7 @@ class Parser {
     const { text } = token;
     const value = this.#names[text];
     if (value !== undefined) return this.#take('[') ? this.#indexed(value) : value;
-    const call = functions[text];
+    const call = functionNamed(text);
     if (call === undefined) fail('expression', `unknown name ${text}`, this.#source);
     if (!this.#take('(')) return call([this.#names['x']!], {});
     const args: Value[] = [];
@@ -282,7 +276,7 @@ export function evaluate(
   indices: Readonly<Record<string, readonly number[]>> = {},
 ): Tensor {
   const text = withoutRemark(source).trim();
-  const known = functions[text];
+  const known = functionNamed(text);
   const value =
     known === undefined ? new Parser(text, names, indices).parse() : known([names['x']!], {});
   if (typeof value === 'number') fail('expression', 'is a plain number', source, 'a tensor');

@@ -392,8 +392,8 @@ const localResponseNormOp = composite('localResponseNorm', {
     op: 'LRN',
     since: 13,
     emit: (onnx, { size, alpha, beta, k }) =>
-      // ONNX rounds the window of an even size the other way.
-      number(size, 1) % 2 === 1
+      // ONNX rounds the window of an even size the other way; its runtimes know images only.
+      number(size, 1) % 2 === 1 && onnx.inputAvals[0]!.shape.length === 4
         ? onnx.node('LRN', [onnx.inputs[0]], {
             size: number(size, 1),
             alpha: { float: number(alpha, 1e-4) },

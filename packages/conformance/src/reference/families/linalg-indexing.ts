@@ -112,7 +112,12 @@ export const linalgIndexing: CaseTable = {
   index_select: ({ x, index }, { dim }) => ops.indexSelect(x!, num(dim), index!),
   masked_fill: ({ x, mask, value: filling }, { value }) =>
     ops.maskedFill(x!, mask!, filling ?? num(value)),
-  one_hot: ({ index }, { num_classes: classes }) => ops.oneHot(index!, num(classes)),
+  one_hot: ({ index }, { num_classes: classes }, { inputs }) => {
+    // -1 counts the classes in the data.
+    const count = maybeNum(classes) ?? -1;
+    const most = Math.max(...(inputs['index']?.data ?? []).map(Number));
+    return ops.oneHot(index!, count === -1 ? most + 1 : count);
+  },
   scatter: ({ x, index, src }, { dim, value }) =>
     ops.scatter(x!, num(dim), index!, src ?? num(value)),
   scatter_add: ({ x, index, src }, { dim }) => ops.scatterAdd(x!, num(dim), index!, src!),

@@ -58,7 +58,10 @@ export const normalisation: CaseTable = {
   instance_norm: ({ x, running_mean: mean, running_var: spread, weight, bias }, attrs): Outputs => {
     const options = { eps: eps(attrs['eps'], 1e-5) };
     const own = attrs['use_input_stats'] === undefined || flag(attrs['use_input_stats']);
-    if (!own) return ops.batchNorm(x!, mean, spread, weight, bias, options);
+    if (!own) {
+      const output = ops.batchNorm(x!, mean, spread, weight, bias, options);
+      return { output, running_mean: mean!, running_var: spread! };
+    }
     const output = ops.instanceNorm(x!, weight, bias, options);
     if (mean === undefined || spread === undefined) return { output };
     const [newMean, newVar] = ops.instanceNormStatistics(x!, mean, spread, {
