@@ -126,7 +126,7 @@ function dotTile(f: FunctionBuilder, target: Target, depth: number, a: Rows, b: 
 }
 
 /** Lane i of the result is the sum of the lanes of vector i. */
-function addLanes(f: FunctionBuilder, list: readonly Local<'v128'>[]): V128 {
+export function addLanes(f: FunctionBuilder, list: readonly Local<'v128'>[]): V128 {
   const rows: V128[] = [...list];
   while (rows.length < 4) rows.push(list.at(-1)!);
   const [a, b, c, d] = transpose4(f, rows) as [V128, V128, V128, V128];

@@ -9,8 +9,8 @@ export interface ResultVector {
   readonly row: I32;
   readonly column: I32;
   readonly lanes: number;
-  /** Where each lane goes when they are not neighbours; `column` does not count then. */
-  readonly scattered?: readonly I32[];
+  /** Columns between lanes; 1 when left out. */
+  readonly step?: number;
 }
 
 export type StoreResult = (f: FunctionBuilder, result: ResultVector) => void;
@@ -28,15 +28,15 @@ export function storeLanes(f: FunctionBuilder, at: I32, value: V128, lanes: numb
 
 /** A row-major float32 matrix from a pointer. */
 export function storeMatrix(pointer: I32, columns: number): StoreResult {
-  return (f, { value, row, column, lanes, scattered }) => {
-    if (scattered !== undefined) {
-      const start = f.let(i32.add(pointer, i32.mul(row, i32.const(columns * 4))));
-      scattered.forEach((at, lane) =>
-        f.storeLane(32, i32.add(start, i32.mul(at, i32.const(4))), value, lane),
-      );
-      return;
+  return (f, { value, row, column, lanes, step = 1 }) => {
+    const element = i32.add(i32.mul(row, i32.const(columns)), column);
+    const at = i32.add(pointer, i32.mul(element, i32.const(4)));
+    if (step === 1) storeLanes(f, at, value, lanes);
+    else {
+      const start = f.let(at);
+      for (let lane = 0; lane < lanes; lane++) {
+        f.storeLane(32, start, value, lane, lane * step * 4);
+      }
     }
-    const at = i32.add(i32.mul(row, i32.const(columns)), column);
-    storeLanes(f, i32.add(pointer, i32.mul(at, i32.const(4))), value, lanes);
   };
 }

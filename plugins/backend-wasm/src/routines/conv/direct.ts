@@ -29,8 +29,8 @@ export interface CorrelationSpec {
   /** Input channels, then taps. */
   readonly depth: readonly DepthAxis[];
   readonly store: StoreResult;
-  /** Where output position `column` of axis `last` in line `line` is stored; flat when left out. */
-  readonly place?: (line: I32, column: I32, lane: number) => I32;
+  /** Where the results of a line go when they are not all positions in order. */
+  readonly place?: { lineStart(f: FunctionBuilder, line: I32): I32; readonly step: number };
 }
 
 /** Bytes of input that one block of lines may read: most of it stays in the second-level cache. */
@@ -80,12 +80,18 @@ export function correlation(spec: CorrelationSpec, target: Target): KernelPlan {
 
       const firstTile = f.let(partStart(f, rowBlocks, rowBlock));
       const endTile = f.let(partStart(f, rowBlocks, i32.add(rowBlock, i32.const(1))));
-      forParts(f, rowTiles, firstTile, endTile, (count, start) => {
-        const row = f.local('i32', i32.add(firstRow, start));
-        const from = f.local('i32', i32.add(kernels, i32.mul(start, i32.const(aRow * 4))));
+      forParts(f, rowTiles, firstTile, endTile, (count, firstOfTile) => {
+        const row = f.local('i32', i32.add(firstRow, firstOfTile));
+        const from = f.local('i32', i32.add(kernels, i32.mul(firstOfTile, i32.const(aRow * 4))));
         f.for(firstLine, endLine, 1, (line) => {
-          const at = f.local('i32', i32.add(source, lineOffset(f, size, strides, line)));
-          const lineStart = f.local('i32', i32.mul(line, i32.const(columns)));
+          const at = f.local(
+            'i32',
+            i32.add(source, i32.mul(linePosition(f, size, strides, line), i32.const(4))),
+          );
+          const { place } = spec;
+          const start = place?.lineStart(f, line) ?? i32.mul(line, i32.const(columns));
+          const lineStart = f.local('i32', start);
+          const step = place?.step ?? 1;
           const tile = (column: I32, wide: number): void => {
             const sums = emitTile(f, target, count, Math.ceil(wide / 4), {
               a: from,
@@ -94,24 +100,18 @@ export function correlation(spec: CorrelationSpec, target: Target): KernelPlan {
               depth,
             });
             sums.forEach((list, r) =>
-              list.forEach((value, j) => {
-                const first = i32.add(column, i32.const(j * 4));
-                const lanes = Math.min(4, wide - j * 4);
-                const { place } = spec;
+              list.forEach((value, j) =>
                 store(f, {
                   value,
                   row: i32.add(row, i32.const(r)),
-                  column: i32.add(lineStart, first),
-                  lanes,
-                  ...(place === undefined
-                    ? {}
-                    : {
-                        scattered: Array.from({ length: lanes }, (_, lane) =>
-                          place(line, first, lane),
-                        ),
-                      }),
-                });
-              }),
+                  column: i32.add(
+                    lineStart,
+                    i32.mul(i32.add(column, i32.const(j * 4)), i32.const(step)),
+                  ),
+                  lanes: Math.min(4, wide - j * 4),
+                  step,
+                }),
+              ),
             );
           };
           const width = tileVectors * 4;
@@ -128,19 +128,19 @@ export function correlation(spec: CorrelationSpec, target: Target): KernelPlan {
   return { items: empty ? 0 : images * groups * perPlane, scratch: 0, emit };
 }
 
-/** Bytes from output position 0 to the start of a line, through the coordinates of the outer axes. */
-export function lineOffset(
+/** Elements from position 0 to the start of a line, through the coordinates of the outer axes. */
+export function linePosition(
   f: FunctionBuilder,
   size: readonly number[],
   strides: readonly number[],
   line: I32,
 ): I32 {
-  let offset: I32 = i32.const(0);
+  let position: I32 = i32.const(0);
   let rest = line;
   for (let i = size.length - 2; i >= 0; i--) {
     const here = i === 0 ? rest : f.let(i32.remU(rest, i32.const(size[i]!)));
-    offset = i32.add(offset, i32.mul(here, i32.const(strides[i]! * 4)));
+    position = i32.add(position, i32.mul(here, i32.const(strides[i]!)));
     if (i > 0) rest = f.let(i32.divU(rest, i32.const(size[i]!)));
   }
-  return offset;
+  return position;
 }

@@ -14,6 +14,8 @@ export interface PreparedLayout {
   readonly strides: readonly number[];
   /** Elements of one channel. */
   readonly channel: number;
+  /** Elements between the remainders of a row. */
+  readonly pitch: number;
   /** Element of a row where padded column `at` lies. */
   readonly column: (at: number) => number;
   /** Bytes of scratch memory for all channels of all images; 0 where the input serves as it is. */
@@ -49,6 +51,7 @@ export function prepare(spec: PrepareSpec): PreparedLayout {
   return {
     strides,
     channel: step,
+    pitch,
     column: (at) => (plain ? at : remainders.indexOf(at % s) * pitch + Math.floor(at / s)),
     bytes: plain ? 0 : aligned((spec.planes * step + 16) * 4),
   };
