@@ -14,6 +14,7 @@ export * from './indexing/mask.ts';
 export * from './indexing/select.ts';
 export * from './linalg.ts';
 export * from './losses/classification.ts';
+export * from './losses/ctc.ts';
 export * from './losses/margin.ts';
 export type { LossOptions, Reduction } from './losses/reduction.ts';
 export * from './losses/regression.ts';

@@ -7,6 +7,7 @@ import * as diagonals from './diagonals.ts';
 import * as einsum from './einsum.ts';
 import * as linalg from './linalg.ts';
 import * as classification from './losses/classification.ts';
+import * as ctc from './losses/ctc.ts';
 import * as math from './math.ts';
 import * as normalisation from './normalisation/normalisation.ts';
 import * as standardize from './normalisation/standardize.ts';
@@ -40,6 +41,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   standardize,
   normalisation,
   classification,
+  ctc,
 ];
 
 function recordOf(value: unknown): Op[] {

@@ -30,6 +30,18 @@ export const losses: CaseTable = {
       labelSmoothing: maybeNum(attrs['label_smoothing']) ?? 0,
       reduction: reduction(attrs['reduction']),
     }),
+  ctc: ({ x, targets, input_lengths: steps, target_lengths: sizes }, attrs, { inputs }) =>
+    ops.ctcLoss(
+      ops.logSoftmax(x!, -1),
+      targets!,
+      steps!,
+      targets!.rank === 1 ? (inputs['target_lengths']?.data ?? []).map(Number) : sizes!,
+      {
+        blank: maybeNum(attrs['blank']) ?? 0,
+        zeroInfinity: flag(attrs['zero_infinity']),
+        reduction: reduction(attrs['reduction']),
+      },
+    ),
   gaussian_nll: ({ x, target, var: spread }, { full, eps, reduction: how }) =>
     ops.gaussianNllLoss(x!, target!, spread!, {
       full: flag(full),
