@@ -1,7 +1,7 @@
 /** `testBackend`: everything a backend must do, generated from the op records. */
 import { gradients, isFloat, primitives } from '@hebb/core';
-import type { Aval, Backend, DType, HostArray, Op, Sample, Tensor } from '@hebb/core';
-import { assertSame, toleranceOf } from './compare.ts';
+import type { Backend, DType, Op, Sample, Tensor } from '@hebb/core';
+import { assertSame, toleranceOf, within } from './compare.ts';
 import type { Tolerances } from './compare.ts';
 import { contractTests } from './contract.ts';
 import { definitions } from './definitions/backend.ts';
@@ -141,14 +141,7 @@ async function compareCase(
   call: (inputs: readonly Tensor[]) => readonly Tensor[],
   tolerances: Tolerances | undefined,
 ): Promise<void> {
-  let got: { values: HostArray[]; avals: readonly Aval[] };
-  try {
-    got = await runOnce(backend, inputs, call);
-  } catch (error) {
-    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, {
-      cause: error,
-    });
-  }
+  const got = await within(what, () => runOnce(backend, inputs, call));
   const expected = await runOnce(oracle, inputs, call);
   assertSame(what, got.values, expected.values, got.avals, ({ dtype }) => ({
     tolerance: toleranceOf(dtype, tolerances),

@@ -104,3 +104,15 @@ export function assertSame(
 export function check(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(message);
 }
+
+/** Runs `body`; an error of the op itself is passed on with the case it happened in. */
+export async function within<T>(what: string, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith(what)) throw error;
+    throw new Error(`${what}: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
+  }
+}

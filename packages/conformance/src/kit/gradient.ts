@@ -1,6 +1,7 @@
 /** Gradients against central finite differences in float64, first and second order. */
 import { add, gradients, isFloat, mul, sizeOf, sum } from '@hebb/core';
 import type { Aval, Backend, HostArray, Tensor } from '@hebb/core';
+import { within } from './compare.ts';
 import { seededRandom, normalFrom } from './draw.ts';
 import { programOf } from './program.ts';
 
@@ -158,7 +159,7 @@ export async function checkGradient(
   test: GradientCase,
   options: GradientOptions = {},
 ): Promise<void> {
-  await check(backend, test, options, false);
+  await within(test.what, () => check(backend, test, options, false));
 }
 
 /** Checks gradients of gradients, in the direction of random vectors. */
@@ -167,7 +168,7 @@ export async function checkSecondOrder(
   test: GradientCase,
   options: GradientOptions = {},
 ): Promise<void> {
-  await check(backend, test, options, true);
+  await within(test.what, () => check(backend, test, options, true));
 }
 
 async function check(

@@ -1,5 +1,5 @@
 /** Odd sizes: 0, 1, primes and one more than a power of two, wherever an op's shapes can vary. */
-import { HebbError, placeholder, sameShape, sizeOf } from '@hebb/core';
+import { placeholder, sameShape, sizeOf } from '@hebb/core';
 import type { Attrs, Aval, ConvAttrs, Op, Sample, SampleInput, Shape } from '@hebb/core';
 import { draw } from './draw.ts';
 
@@ -12,9 +12,9 @@ function infer(
     const { inputs, call } = draw(op, sample, { seed: 1, type: 'float64' });
     const avals = inputs.map(({ aval }) => aval);
     return { inputs: avals, outputs: call(avals.map(placeholder)) };
-  } catch (error) {
-    if (error instanceof HebbError) return undefined;
-    throw error;
+  } catch {
+    // Whatever is wrong with a sample itself shows in the test of that sample.
+    return undefined;
   }
 }
 

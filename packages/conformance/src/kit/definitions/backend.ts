@@ -1,13 +1,14 @@
 /** The definitions as a backend, to compare others with. */
-import { dtypes, fail, lower } from '@hebb/core';
+import { dtypes, fail, lower, primitives } from '@hebb/core';
 import type { Aval, Backend, DeviceBuffer, Executable, Graph, HostArray } from '@hebb/core';
 import { evaluateGraph } from './evaluate.ts';
 import { fromHost, toHost } from './values.ts';
-import type { Value } from './values.ts';
 
 interface DefinitionBuffer extends DeviceBuffer {
-  value: Value | undefined;
+  readonly data: HostArray;
 }
+
+const known = new Set(primitives.map((op) => op.uid));
 
 /**
  * A backend that follows the definition of each primitive element by element, in exact or double
@@ -15,37 +16,34 @@ interface DefinitionBuffer extends DeviceBuffer {
  * them all, and far too slow for anything else.
  */
 export function definitions(): Backend {
-  const live = new Set<DefinitionBuffer>();
-  const hold = (value: Value): DefinitionBuffer => {
-    const bytes = toHost(value).byteLength;
-    const buffer: DefinitionBuffer = { shape: value.shape, dtype: value.dtype, bytes, value };
+  const live = new Set<DeviceBuffer>();
+  const hold = (data: HostArray, { shape, dtype }: Aval): DefinitionBuffer => {
+    const buffer = { shape, dtype, bytes: data.byteLength, data };
     live.add(buffer);
     return buffer;
   };
-  const open = (buffer: DeviceBuffer): Value => {
-    const own = buffer as DefinitionBuffer;
-    if (!live.has(own)) fail('definitions', 'a buffer is used after it was freed');
-    return own.value!;
+  const open = (buffer: DeviceBuffer): HostArray => {
+    if (!live.has(buffer)) fail('definitions', 'a buffer is used after it was freed');
+    return (buffer as DefinitionBuffer).data;
   };
   const free = (buffer: DeviceBuffer): void => {
-    const own = buffer as DefinitionBuffer;
-    if (!live.delete(own)) fail('definitions', 'a buffer is freed twice');
-    own.value = undefined;
+    if (!live.delete(buffer)) fail('definitions', 'a buffer is freed twice');
   };
   return {
     name: 'definitions',
     capabilities: { dtypes: new Set(dtypes), sync: true, threads: 1 },
-    upload: (data: HostArray, aval: Aval) => hold(fromHost(data, aval)),
-    download: (buffer) => Promise.resolve(toHost(open(buffer))),
-    downloadSync: (buffer) => toHost(open(buffer)),
+    upload: (data, aval) => hold(data.slice(), aval),
+    download: (buffer) => Promise.resolve(open(buffer).slice()),
+    downloadSync: (buffer) => open(buffer).slice(),
     free,
     compile: (graph: Graph, { donated = [] } = {}): Executable => {
       const lowered = lower(graph);
-      const alien = lowered.nodes.find(({ op }) => op.kind !== 'primitive');
+      const alien = lowered.nodes.find(({ op }) => !known.has(op.uid));
       if (alien !== undefined) fail(alien.op.name, 'the definitions lack this op');
       return {
         run: (inputs) => {
-          const results = evaluateGraph(lowered, inputs.map(open)).map(hold);
+          const values = inputs.map((buffer) => fromHost(open(buffer), buffer));
+          const results = evaluateGraph(lowered, values).map((value) => hold(toHost(value), value));
           for (const position of donated) free(inputs[position]!);
           return results;
         },
