@@ -1,0 +1,184 @@
+/** From a graph to a program. */
+import { sameShape, sizeOf } from '@hebb/core';
+import type { Graph, Op } from '@hebb/core';
+import { Buffers } from './buffers.ts';
+import type { Cluster } from './cluster.ts';
+import type { Value } from './dag.ts';
+import type { EmitContext } from './emit.ts';
+import { Grouping } from './group.ts';
+import type { GroupOptions } from './group.ts';
+import type { Kernel, Program, RoutineKernel, ScanKernel } from './ir.ts';
+import { planMemory } from './memory.ts';
+import { loopKernel, routineKernel } from './routines.ts';
+import { memoryOf, simplifyGraph } from './simplify.ts';
+import type { Simplified } from './simplify.ts';
+
+export interface CompileGraphOptions {
+  /** Composites that the backend runs whole. */
+  readonly keep?: (op: Op) => boolean;
+  /** Positions of inputs whose memory outputs may take over. */
+  readonly donated?: readonly number[];
+  /** Ops that take code on their result; default: matmul and the convolutions. */
+  readonly epilogue?: (op: string) => boolean;
+  /** Ops and inputs of them that are read through any strides; default: both sides of matmul. */
+  readonly strided?: (op: string, input: number) => boolean;
+  /** Bytes of working memory that the backend's routine wants; default none. */
+  readonly scratch?: (kernel: RoutineKernel) => number;
+}
+
+const contractions = new Set(['matmul', 'conv', 'convTranspose', 'convKernelGrad']);
+
+/**
+ * Compiles a graph: simplified, grouped into kernels, placed in memory. Pure: equal graphs and options give
+ * equal programs, numbers included. Throws HebbError for a graph it cannot write as kernels.
+ */
+export function compileGraph(graph: Graph, options: CompileGraphOptions = {}): Program {
+  const { donated = [] } = options;
+  const mayAlias = (_: number, input: number): boolean => donated.includes(input);
+  return compileWith(graph, options, false, mayAlias);
+}
+
+function compileWith(
+  graph: Graph,
+  options: CompileGraphOptions,
+  separate: boolean,
+  mayAlias: (output: number, input: number) => boolean,
+): Program {
+  const simplified = simplifyGraph(graph, options.keep ?? (() => false), separate);
+  const group: GroupOptions & { scratch: (kernel: RoutineKernel) => number } = {
+    epilogue: options.epilogue ?? ((op) => contractions.has(op)),
+    strided: options.strided ?? ((op) => op === 'matmul'),
+    scratch: options.scratch ?? (() => 0),
+  };
+  const grouping = new Grouping(simplified, group);
+  const buffers = new Buffers();
+  const inputs = simplified.inputs.map((x) => buffers.of(x));
+  const context: EmitContext = { grouping, bufferOf: (x) => buffers.of(x) };
+  const made = new Map<Cluster, Kernel>();
+  // Detaching code from a routine appends a cluster, so the list grows while it is walked.
+  for (let i = 0; i < grouping.clusters.length; i++) {
+    const cluster = grouping.clusters[i]!;
+    let kernel: Kernel | undefined;
+    if (cluster.routine?.op === 'scan') kernel = scanKernel(cluster, context, buffers, options);
+    else if (cluster.routine === undefined) kernel = loopKernel(cluster, context, buffers);
+    else {
+      kernel = routineKernel(cluster, context, buffers, group);
+      if (kernel === undefined) {
+        grouping.detach(cluster);
+        kernel = loopKernel(cluster, context, buffers);
+      }
+    }
+    if (kernel === undefined)
+      throw new Error('a cluster without reshaped loops is always writable');
+    made.set(cluster, kernel);
+  }
+  const outputs = simplified.outputs.map((x) => buffers.of(x));
+  preferInPlace(simplified, grouping, mayAlias);
+  const kernels = orderClusters(grouping.clusters).map((cluster) => made.get(cluster)!);
+  const memory = planMemory({ buffers: buffers.list, kernels, inputs, outputs, mayAlias });
+  return { buffers: memory.buffers, inputs, outputs, kernels, arenaBytes: memory.arenaBytes };
+}
+
+/** Lets everything else that reads a donated input run before the kernel that can write over it. */
+function preferInPlace(
+  { inputs, outputs }: Simplified,
+  grouping: Grouping,
+  mayAlias: (output: number, input: number) => boolean,
+): void {
+  const done = new Set<Value>();
+  outputs.forEach((output, o) => {
+    const [home] = grouping.state(memoryOf(output)).homes;
+    if (home === undefined) return;
+    const position = inputs.findIndex((input, i) => {
+      if (done.has(input) || !mayAlias(o, i)) return false;
+      if (input.dtype !== output.dtype || !sameShape(input.shape, output.shape)) return false;
+      return grouping.state(input).demands.has(home);
+    });
+    if (position < 0) return;
+    const input = inputs[position]!;
+    done.add(input);
+    const state = grouping.state(input);
+    for (const reader of [...state.demands.keys(), ...state.readers]) {
+      if (reader !== home && !reader.reaches(home)) home.dependencies.add(reader);
+    }
+  });
+}
+
+/** A topological order that stays close to the order of the graph. */
+function orderClusters(clusters: readonly Cluster[]): Cluster[] {
+  const rank = new Map(clusters.map((cluster) => [cluster, rankOf(cluster)]));
+  const sorted = [...clusters].sort((a, b) => rank.get(a)! - rank.get(b)! || a.id - b.id);
+  const result: Cluster[] = [];
+  const state = new Map<Cluster, 'open' | 'done'>();
+  const visit = (root: Cluster): void => {
+    const stack: { cluster: Cluster; rest: Cluster[] }[] = [];
+    const enter = (cluster: Cluster): void => {
+      state.set(cluster, 'open');
+      const rest = [...cluster.dependencies].sort(
+        (a, b) => rank.get(b)! - rank.get(a)! || b.id - a.id,
+      );
+      stack.push({ cluster, rest });
+    };
+    enter(root);
+    while (stack.length > 0) {
+      const { cluster, rest } = stack[stack.length - 1]!;
+      const next = rest.pop();
+      if (next === undefined) {
+        state.set(cluster, 'done');
+        result.push(cluster);
+        stack.pop();
+      } else if (!state.has(next)) {
+        enter(next);
+      } else if (state.get(next) === 'open') {
+        throw new Error('kernels wait for each other in a circle');
+      }
+    }
+  };
+  for (const cluster of sorted) if (!state.has(cluster)) visit(cluster);
+  return result;
+}
+
+function rankOf({ outputs, routine }: Cluster): number {
+  return Math.max(routine?.id ?? -1, ...outputs.map(({ value }) => value.node.id));
+}
+
+function scanKernel(
+  cluster: Cluster,
+  { bufferOf }: EmitContext,
+  buffers: Buffers,
+  options: CompileGraphOptions,
+): ScanKernel {
+  const node = cluster.routine!;
+  const { attrs, inputs, outputs, path } = node;
+  const constants = attrs['constants'] as number;
+  const carries = attrs['carries'] as number;
+  const length = attrs['length'] as number;
+  const body = compileWith(
+    attrs['body'] as Graph,
+    options,
+    true,
+    (output, input) => output < carries && input === constants + output,
+  );
+  const ids = inputs.map(bufferOf);
+  const flops = body.kernels.reduce((sum, { cost }) => sum + cost.flops, 0);
+  const bytes = body.kernels.reduce((sum, { cost }) => sum + cost.bytes, 0);
+  return {
+    kind: 'scan',
+    name: `scan(${body.kernels.length} kernels)`,
+    paths: path === '' ? [] : [path],
+    length,
+    reverse: attrs['reverse'] === true,
+    constants: ids.slice(0, constants),
+    initial: ids.slice(constants, constants + carries),
+    sequences: ids.slice(constants + carries),
+    outputs: outputs.map(bufferOf),
+    spares: outputs.slice(0, carries).map(({ dtype, shape }, k) => {
+      const { place } = body.buffers[body.outputs[k]!]!;
+      const inPlace = place.kind === 'output' && place.alias !== undefined;
+      return inPlace || sizeOf(shape) === 0 ? -1 : buffers.temporary(dtype, shape);
+    }),
+    arena: body.arenaBytes === 0 ? -1 : buffers.temporary('uint8', [body.arenaBytes]),
+    body,
+    cost: { flops: flops * length, bytes: bytes * length },
+  };
+}

@@ -1,0 +1,5 @@
+/** @hebb/compiler: graphs to fused kernels over planned memory. */
+export { compileGraph } from './compile.ts';
+export type { CompileGraphOptions } from './compile.ts';
+export type * from './ir.ts';
+export { evaluateIndex, isLinear, rangeOf } from './affine.ts';
