@@ -2,7 +2,7 @@
 import { compile, init } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { cpu } from '@hebb/backend-cpu';
-import { Flatten, Linear, Module, ReLU, Sequential, Tanh, crossEntropy, withMode } from '@hebb/nn';
+import { Linear, Module, ReLU, Sequential, Tanh, crossEntropy, withMode } from '@hebb/nn';
 import { relu } from '@hebb/ops';
 import { Adam, SGD } from '@hebb/train';
 import { BatchNorm2d, Conv2d, MaxPool2d } from '../src/index.ts';
@@ -41,7 +41,7 @@ class Cnn extends Module {
 
 function mlp({ attrs }: Case): Sequential {
   const { sizes, activation } = attrs as { sizes: number[]; activation: string };
-  const layers: [string, Linear | ReLU | Tanh | Flatten][] = [];
+  const layers: [string, Linear | ReLU | Tanh][] = [];
   for (let i = 0; i + 1 < sizes.length; i++) {
     if (i > 0) layers.push([`act${i}`, activation === 'tanh' ? new Tanh() : new ReLU()]);
     layers.push([`fc${i}`, new Linear(sizes[i]!, sizes[i + 1]!)]);

@@ -39,13 +39,12 @@ export function barOn(stream: NodeJS.WritableStream): Reporter {
         bar = new cliProgress.SingleBar({
           format: 'epoch {epoch} {bar} {value}/{total}  {numbers}  {rate}  {left} left',
           stream,
-          hideCursor: true,
+          // A run ended with Ctrl-C leaves the terminal as it was.
+          hideCursor: false,
           clearOnComplete: true,
           barsize: 20,
           barCompleteChar: '█',
           barIncompleteChar: '░',
-          // The trainer says when to draw; a timer would keep the process alive.
-          noTTYOutput: false,
         });
         bar.start(progress.steps, progress.step, payload(progress));
       }
