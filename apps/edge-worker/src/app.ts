@@ -6,7 +6,7 @@ import { serve } from '@hebb/edge';
 import type { Handler } from '@hebb/edge';
 import { importOnnx } from '@hebb/onnx';
 
-/** What stands in `model.json` beside the model. */
+/** What stands, as JSON, in `model.card` beside the model. */
 export interface ModelCard {
   readonly name: string;
   readonly description: string;
@@ -26,7 +26,7 @@ const maxPixels = 1 << 22;
 /** Serves one ONNX image classifier, interpreted by the cpu backend: PNG or JSON in, class scores out. */
 export function createWorker(model: ArrayBuffer, card: ModelCard): Handler {
   return serve({
-    init: () => init(cpu()),
+    init: () => init(cpu({ poolBytes: 16 * 2 ** 20 })),
     maxBodyBytes: 2 * 1024 * 1024,
     models: {
       [card.name]: {

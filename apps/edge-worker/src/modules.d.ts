@@ -1,5 +1,9 @@
-/** Wrangler's module rules: an .onnx file arrives as its bytes. */
+/** Wrangler's module rules: an .onnx file arrives as its bytes, the card beside it as text. */
 declare module '*.onnx' {
   const bytes: ArrayBuffer;
   export default bytes;
+}
+declare module '*.card' {
+  const text: string;
+  export default text;
 }

@@ -73,7 +73,7 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
     samples:
       values.samples === undefined
         ? values.quick
-          ? 8_000
+          ? 16_000
           : undefined
         : integer('samples', values.samples, 10),
     batchSize: integer('batch', values.batch, 1),

@@ -44,7 +44,7 @@ async function install(model: Uint8Array): Promise<void> {
   await mkdir(join(directory, 'model'), { recursive: true });
   await writeBytes(join(directory, 'model/model.onnx'), model);
   await writeBytes(
-    join(directory, 'model/model.json'),
+    join(directory, 'model/model.card'),
     new TextEncoder().encode(`${JSON.stringify(card, null, 2)}\n`),
   );
 }
@@ -66,7 +66,12 @@ export async function askWorker(
     let largestDifference = 0;
     for (let i = 0; i < count; i++) {
       const { image, label } = test.get(i);
-      const png = encodePng({ data: image.data, width: 28, height: 28, channels: 1 });
+      const png = encodePng({
+        data: Uint8Array.from(image.data as Uint8Array),
+        width: 28,
+        height: 28,
+        channels: 1,
+      });
       const input = pngToTensorArray(png, { size: 28, ...MNIST_NORMALIZATION });
       // Every other image as JSON: both doors must give the same.
       const body =

@@ -1,1 +1,3 @@
-export {};
+/** The `hebb` command as a function. */
+export { main } from './program.ts';
+export type { Output } from './program.ts';

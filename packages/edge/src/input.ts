@@ -96,8 +96,8 @@ export function arrayToTensor(array: InputArray, input: ValueSignature): Tensor 
 }
 
 function dtypeOf(input: ValueSignature): DType {
-  if (!isDType(input.dtype))
-    throw badInput(`input ${input.name}: ${input.dtype} cannot be sent as JSON`);
+  if (input.dtype === undefined || !isDType(input.dtype))
+    throw badInput(`input ${input.name}: ${input.dtype ?? 'its type'} cannot be sent as JSON`);
   return input.dtype;
 }
 

@@ -3,8 +3,8 @@ import type { HostArray, Tensor } from '@hebb/core';
 
 export interface ValueSignature {
   readonly name: string;
-  /** A dtype name, as ONNX model signatures give it. */
-  readonly dtype: string;
+  /** A dtype name, as ONNX model signatures give it; missing for what is no tensor. */
+  readonly dtype?: string;
   /** Numbers are fixed sizes, names and null are free ones; left out when even the rank is unknown. */
   readonly shape?: readonly (number | string | null)[];
 }

@@ -1,0 +1,111 @@
+/** The command line: what each command takes, and exit codes. */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { backendNames, defaultBackend } from './backends.ts';
+import { check } from './commands/check.ts';
+import { inspect } from './commands/inspect.ts';
+import { run } from './commands/run.ts';
+import { UsageError } from './errors.ts';
+
+const version = '0.1.0';
+
+function integer(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new InvalidArgumentError('a non-negative integer is wanted.');
+  return value;
+}
+function positive(text: string): number {
+  const value = integer(text);
+  if (value === 0) throw new InvalidArgumentError('a positive integer is wanted.');
+  return value;
+}
+function real(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value))
+    throw new InvalidArgumentError('a number is wanted.');
+  return value;
+}
+const collect = (value: string, previous: string[] | undefined): string[] => [
+  ...(previous ?? []),
+  value,
+];
+
+export interface Output {
+  out(text: string): void;
+  err(text: string): void;
+}
+
+/**
+ * Runs a command line and returns its exit code: 0 when all is well, 1 when something failed, 2 when the
+ * command was not understood.
+ */
+export async function main(
+  args: readonly string[],
+  output: Output = {
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+  },
+): Promise<number> {
+  const print = (line: string): void => output.out(`${line}\n`);
+  let code = 0;
+  const program = new Command('hebb')
+    .description('Deep learning in TypeScript: run, inspect and check ONNX models.')
+    .version(version)
+    .exitOverride()
+    .configureOutput({ writeOut: output.out, writeErr: output.err })
+    .showHelpAfterError('(hebb --help lists the commands)');
+  const backend = [
+    '--backend <name>',
+    `where to compute: ${backendNames.join(', ')}`,
+    defaultBackend,
+  ] as const;
+
+  program
+    .command('run')
+    .description('run a model on files (.png, .json, .pb) or random numbers')
+    .argument('<model>', 'an .onnx file')
+    .option(
+      '-i, --input <name=file>',
+      'an input; the name may be left out when there is one',
+      collect,
+    )
+    .option('--random', 'draw the inputs that are not given from a normal distribution')
+    .option('--seed <n>', 'seed of --random', integer, 0)
+    .option('--batch <n>', 'size of free dimensions with --random', positive, 1)
+    .option('--mean <x>', 'subtracted from pixels scaled to 0..1', real)
+    .option('--std <x>', 'divides the difference', real)
+    .option('--invert', 'turn dark on light into light on dark')
+    .option('--repeat <n>', 'run this many times and print the median time', positive, 1)
+    .option(...backend)
+    .option('--json <file>', 'write all output values')
+    .action((model: string, options) => run(model, options, print));
+  program
+    .command('inspect')
+    .description('print inputs, outputs, operators, parameters, multiply-adds and peak memory')
+    .argument('<model>', 'an .onnx file')
+    .option('--shape <name=n>', 'size of a named dimension, for the estimates', collect)
+    .option('--json <file>', 'write the same as JSON')
+    .action((model: string, options) => inspect(model, options, print));
+  program
+    .command('check')
+    .description('run folders in the ONNX backend test format and count what passes')
+    .argument('<folders...>', 'folders with model.onnx and test_data_set_*, also nested')
+    .option(...backend)
+    .option('--timeout <seconds>', 'most time for one case', positive, 60)
+    .option('--verbose', 'name skipped cases too')
+    .option('--json <file>', 'write all results')
+    .action(async (folders: string[], options) => {
+      if (!(await check(folders, options, print))) code = 1;
+    });
+
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    output.err(`hebb: ${error instanceof Error ? error.message : String(error)}\n`);
+    if (process.env['HEBB_DEBUG'] === 'stack' && error instanceof Error)
+      output.err(`${error.stack}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
