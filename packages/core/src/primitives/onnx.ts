@@ -42,11 +42,23 @@ export const onnxBits = (op: string): OnnxMapping =>
     return onnx.opset < 18 ? undefined : onnx.node(`Bitwise${op}`, onnx.inputs);
   });
 
-/** ONNX shifts unsigned numbers only. */
+/** ONNX shifts unsigned numbers only: signed ones pass as such, negative ones by their complement. */
 export const onnxShift = (direction: 'LEFT' | 'RIGHT'): OnnxMapping =>
-  mapping('BitShift', 11, (onnx) =>
-    dtypeOf(onnx).startsWith('u') ? onnx.node('BitShift', onnx.inputs, { direction }) : undefined,
-  );
+  mapping('BitShift', 11, (onnx) => {
+    const dtype = dtypeOf(onnx);
+    if (dtype.startsWith('u')) return onnx.node('BitShift', onnx.inputs, { direction });
+    if (onnx.opset < 18) return undefined;
+    const unsigned = `u${dtype}` as DType;
+    const shifted = (x: string): string => {
+      const operands = [onnx.cast(x, unsigned), onnx.cast(input(onnx, 1), unsigned)];
+      return onnx.cast(onnx.node('BitShift', operands, { direction })[0]!, dtype);
+    };
+    if (direction === 'LEFT') return [shifted(input(onnx))];
+    const [negative] = onnx.node('Less', [input(onnx), onnx.scalar(0, dtype)]);
+    const [complement] = onnx.node('BitwiseNot', [input(onnx)]);
+    const y = shifted(onnx.node('Where', [negative, complement, input(onnx)])[0]!);
+    return onnx.node('Where', [negative, onnx.node('BitwiseNot', [y])[0], y]);
+  });
 
 export const onnxTrunc = mapping('Floor', 9, (onnx) => {
   const [sign] = onnx.node('Sign', onnx.inputs);
@@ -61,7 +73,7 @@ export const onnxLog1p = mapping('Log', 13, (onnx) =>
 );
 
 /** The arctangent of the quotient, moved by half a turn where the second operand is negative. */
-export const onnxAtan2 = mapping('Atan', 16, (onnx) => {
+export const onnxAtan2 = mapping('Atan', 13, (onnx) => {
   const [a, b] = onnx.inputs;
   const number = (value: number): string => onnx.scalar(value, dtypeOf(onnx));
   const zero = number(0);
@@ -209,6 +221,7 @@ export const onnxFold = mapping('ScatterElements', 16, (onnx, attrs) => {
 export const onnxReduce = (op: string, axesInput: number): OnnxMapping =>
   mapping(op, 13, (onnx, attrs) => {
     const axes = list(attrs, 'axes');
+    if (axes.length === 0) return [input(onnx)];
     const keepdims = attrs.keepdim === true ? 1 : 0;
     const bool = dtypeOf(onnx) === 'bool';
     const x = bool ? onnx.cast(input(onnx), 'int32') : input(onnx);

@@ -6,6 +6,7 @@ import { encodeModel } from '../codec/messages.ts';
 import { IR_VERSION } from '../codec/dtypes.ts';
 import type { TensorData } from '../codec/tensor.ts';
 import type { ModelProto } from '../codec/types.ts';
+import { foldConstants } from './constants.ts';
 import { Follower } from './dims.ts';
 import { Entry, Lowering } from './lower.ts';
 import { tidy } from './tidy.ts';
@@ -66,7 +67,7 @@ export async function toOnnxModel(model: Exportable, options: ExportOptions): Pr
 
   const writer = new GraphWriter();
   const follower = new Follower(writer, opset);
-  const graphs = traces.captured.map((c) => c.graph);
+  const { graphs, values } = foldConstants(traces.captured);
   const inputShapes = inputs.map((_, i) => graphs.map((g) => g.values[g.inputs[i]!]!.shape));
   const entries: Entry[] = inputs.map(({ name, dtype }, i) => {
     writer.names.reserve(name);
@@ -91,7 +92,7 @@ export async function toOnnxModel(model: Exportable, options: ExportOptions): Pr
       tensor: variable.peek(),
       name: state.get(variable) ?? 'variable',
     })),
-    ...base.captures.map((tensor) => ({ tensor, name: 'constant' })),
+    ...[...base.captures, ...values].map((tensor) => ({ tensor, name: 'constant' })),
   ];
   await realize(...sources.map(({ tensor }) => tensor));
   for (const { tensor, name: wanted } of sources) {
@@ -187,7 +188,10 @@ const primes = [3, 5, 7, 11, 13, 17, 19, 23];
 /** Multiples to try: networks with pooling or strides need a certain size, or a divisible one. */
 const scales = [1, 2, 4, 8, 16, 32, 64];
 
-/** One trace at base sizes, and one for each open axis at another size of it. */
+/**
+ * One trace at base sizes, and for each open axis two more at other sizes of it: two tell a slope, the
+ * third whether the relation is linear at all (a size rounded down by a stride is not).
+ */
 function traceAll(
   model: Exportable,
   inputs: readonly ParsedInput[],
@@ -199,12 +203,19 @@ function traceAll(
   if (names.length > primes.length) fail('toOnnx', 'too many dynamic axes', names.join(', '));
   let first: unknown;
   for (const scale of names.length === 0 ? [1] : scales) {
-    const base = new Map(names.map((name, i) => [name, sizes[name]?.[0] ?? primes[i]! * scale]));
-    const other = (name: string, i: number): Map<string, number> =>
-      new Map([...base, [name, sizes[name]?.[1] ?? (primes[i]! + 1) * scale]]);
+    const choices = names.map((name, i): [string, readonly [number, number, number]] => {
+      const [low, high] = sizes[name] ?? [];
+      if (low !== undefined && high !== undefined) return [name, [low, high, 2 * high - low]];
+      const prime = primes[i]!;
+      return [name, [prime * scale, (prime + 1) * scale, (2 * prime + 3) * scale]];
+    });
+    const base = new Map(choices.map(([name, [size]]) => [name, size]));
+    const others = choices.flatMap(([name, [, second, third]]) => [
+      new Map([...base, [name, second]]),
+      new Map([...base, [name, third]]),
+    ]);
     try {
-      const all = [base, ...names.map(other)];
-      return { captured: all.map((at) => traceAt(model, inputs, at)) };
+      return { captured: [base, ...others].map((at) => traceAt(model, inputs, at)) };
     } catch (error) {
       if (!(error instanceof HebbError)) throw error;
       first ??= error;

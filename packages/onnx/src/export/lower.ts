@@ -362,13 +362,10 @@ export class Lowering {
           step.op === 'Reshape' && target !== undefined
             ? [resolve(step.inputs[0]!), this.#reshapeTarget(target.numbers, source)]
             : step.inputs.map(resolve);
-        const made = writer.node(
-          step.op,
-          path,
-          inputs,
-          attributesOf(step.attrs),
-          step.outputs.length,
-        );
+        // A 0 in a target means "as in the input" unless this says otherwise.
+        const empty = step.op === 'Reshape' && target?.numbers.some((v) => v.includes(0));
+        const attrs = empty === true ? { ...step.attrs, allowzero: 1 } : step.attrs;
+        const made = writer.node(step.op, path, inputs, attributesOf(attrs), step.outputs.length);
         step.outputs.forEach((token, i) => names.set(token, made[i]!));
       }
     });

@@ -1,6 +1,7 @@
 /** Convolutions, plain and transposed. */
-import { add, cast, conv, convTranspose, pad, reshape, sub } from '@hebb/core';
-import type { Tensor } from '@hebb/core';
+import { add, callOp, cast, conv, convTranspose, pad, reshape, sub } from '@hebb/core';
+import type { ConvAttrs, Tensor } from '@hebb/core';
+import { conv1d, conv2d, conv3d } from '@hebb/ops';
 import type { Call } from '../call.ts';
 import { since } from '../table.ts';
 import type { OperatorTable } from '../table.ts';
@@ -12,7 +13,17 @@ export function withBias(y: Tensor, bias: Tensor | undefined): Tensor {
   return add(y, reshape(bias, [bias.size, ...new Array<number>(y.rank - 2).fill(1)]));
 }
 
-export function convolve(c: Call, x: Tensor, weight: Tensor): Tensor {
+const convolutions = [conv1d.op, conv2d.op, conv3d.op];
+
+/** One convolution node, bias included, where there is an op for this number of axes. */
+function convolution(c: Call): Tensor {
+  const [x, weight, bias] = [c.tensor(0), c.tensor(1), c.maybe(2)];
+  const op = convolutions[x.rank - 3];
+  if (op === undefined) return withBias(convolve(c, x, weight), bias);
+  return callOp(op, [x, weight, bias], convSettings(c, x, weight))[0]!;
+}
+
+function convSettings(c: Call, x: Tensor, weight: Tensor): ConvAttrs {
   const kernel = c.attr.ints('kernel_shape') ?? weight.shape.slice(2);
   if (kernel.some((size, i) => size !== weight.shape[2 + i])) {
     c.invalid(
@@ -20,7 +31,11 @@ export function convolve(c: Call, x: Tensor, weight: Tensor): Tensor {
     );
   }
   const { stride, dilation, padding } = geometry(c, x.shape.slice(2), kernel);
-  return conv(x, weight, { stride, dilation, padding, groups: c.attr.int('group', 1) });
+  return { stride, dilation, padding, groups: c.attr.int('group', 1) };
+}
+
+export function convolve(c: Call, x: Tensor, weight: Tensor): Tensor {
+  return conv(x, weight, convSettings(c, x, weight));
 }
 
 function transposed(c: Call): Tensor {
@@ -85,7 +100,7 @@ export function centred(x: Tensor, zero: Tensor | undefined, axis: number): Tens
 }
 
 export const convOperators: OperatorTable = {
-  Conv: [since(1, (c) => withBias(convolve(c, c.tensor(0), c.tensor(1)), c.maybe(2)))],
+  Conv: [since(1, convolution)],
   ConvTranspose: [since(1, transposed)],
   ConvInteger: [
     since(1, (c) =>

@@ -1,47 +1,49 @@
 /** Elementwise operators that are not simply one record: legacy broadcasting, several inputs, parameters. */
 import {
-  abs,
   add,
   and,
   apply,
-  atan2,
   broadcastShapes,
   broadcastTo,
   cast,
   div,
-  dtypeInfo,
   eq,
-  erf,
-  exp,
   fmod,
   full,
   isFloat,
   isInteger,
   le,
-  log,
   lt,
   maximum,
   minimum,
   mul,
-  ne,
-  neg,
   not,
   or,
   pow,
   reshape,
   shiftLeft,
   shiftRight,
-  sign,
-  sqrt,
   sub,
-  tanh,
   where,
   xor,
 } from '@hebb/core';
 import type { Op, Tensor } from '@hebb/core';
+import {
+  celu,
+  clamp,
+  elu,
+  gelu,
+  leakyRelu,
+  remainder,
+  selu,
+  silu,
+  softplus,
+  threshold,
+} from '@hebb/ops';
 import type { Call } from '../call.ts';
 import { since, unary } from '../table.ts';
 import type { OperatorEntry, OperatorTable } from '../table.ts';
+import { isHost } from '../value.ts';
 
 /**
  * Before opset 7 the second operand broadcast only when `broadcast` said so, aligned at `axis` of the
@@ -91,13 +93,6 @@ function fold(call: Call, combine: (a: Tensor, b: Tensor) => Tensor): Tensor {
   return rest.reduce(combine, first);
 }
 
-/** The remainder with the sign of the divisor. */
-function floorMod(a: Tensor, b: Tensor): Tensor {
-  const r = fmod(a, b);
-  if (dtypeInfo(r.dtype).kind === 'uint') return r;
-  return where(and(ne(r, 0), ne(lt(r, 0), lt(b, 0))), add(r, b), r);
-}
-
 /** The result has the base's type, whatever the exponent's. */
 function power(base: Tensor, exponent: Tensor): Tensor {
   if (isInteger(base.dtype) && isFloat(exponent.dtype)) {
@@ -106,24 +101,40 @@ function power(base: Tensor, exponent: Tensor): Tensor {
   return pow(base, cast(exponent, base.dtype));
 }
 
-/** A bound that is given as input from opset 11 on, before as attribute. */
-function clip(call: Call, low: Tensor | number | undefined, high: Tensor | number | undefined) {
-  let x = call.tensor(0);
-  if (low !== undefined) x = maximum(x, low);
-  if (high !== undefined) x = minimum(x, high);
-  return x;
+/** Bounds are attributes before opset 11, inputs from then on. */
+function clip(c: Call): Tensor {
+  const x = c.tensor(0);
+  if (c.opset < 11) return clamp(x, bound(c, 'min'), bound(c, 'max'));
+  const [low, high] = [known(c, 1), known(c, 2)];
+  // Known bounds in order are settings of one op; of bounds that cross, the upper one wins.
+  if (
+    isFloat(x.dtype) &&
+    low !== null &&
+    high !== null &&
+    !((low ?? -Infinity) > (high ?? Infinity))
+  ) {
+    if (low === undefined && high === undefined) return x;
+    return clamp(x, low, high);
+  }
+  const raised = c.has(1) ? maximum(x, c.tensor(1)) : x;
+  return c.has(2) ? minimum(raised, c.tensor(2)) : raised;
 }
 
-const optionalFloat = (call: Call, name: string): number | undefined =>
-  call.attr.has(name) ? call.attr.float(name) : undefined;
+const bound = (c: Call, name: string): number | undefined =>
+  c.attr.has(name) ? c.attr.float(name) : undefined;
 
-/** log(1 + e^x) without overflow. */
-const softplus = (x: Tensor): Tensor => add(maximum(x, 0), log(add(exp(neg(abs(x))), 1)));
-const sigmoid = (x: Tensor): Tensor => div(1, add(exp(neg(x)), 1));
+/** The number of a constant input; undefined when it is left out, null when it is computed. */
+function known(c: Call, i: number): number | undefined | null {
+  if (!c.has(i)) return undefined;
+  const value = c.value(i);
+  return isHost(value) && value.dtype.startsWith('float') && value.dtype !== 'float16'
+    ? c.number(i)
+    : null;
+}
 
-const atan = (x: Tensor): Tensor => atan2(x, 1);
-const asin = (x: Tensor): Tensor => atan2(x, sqrt(sub(1, mul(x, x))));
-const acos = (x: Tensor): Tensor => atan2(sqrt(sub(1, mul(x, x))), x);
+/** ONNX's defaults, as float32 has them. */
+const seluAlpha = Math.fround(1.67326319217681884765625);
+const seluGamma = Math.fround(1.05070102214813232421875);
 
 export const elementwiseOperators: OperatorTable = {
   Add: binary(add),
@@ -150,7 +161,7 @@ export const elementwiseOperators: OperatorTable = {
   Mod: [
     since(1, (c) => {
       const [a, b] = [c.tensor(0), c.tensor(1)];
-      return c.attr.bool('fmod') ? direct(fmod.op, c, [a, b]) : floorMod(a, b);
+      return c.attr.bool('fmod') ? direct(fmod.op, c, [a, b]) : remainder(a, b);
     }),
   ],
   BitShift: [
@@ -165,10 +176,7 @@ export const elementwiseOperators: OperatorTable = {
   Min: [since(1, (c) => fold(c, minimum))],
   Sum: [since(1, (c) => fold(c, add))],
   Mean: [since(1, (c) => div(fold(c, add), c.count))],
-  Clip: [
-    since(1, (c) => clip(c, optionalFloat(c, 'min'), optionalFloat(c, 'max'))),
-    since(11, (c) => clip(c, c.maybe(1), c.maybe(2))),
-  ],
+  Clip: [since(1, clip)],
   Where: [
     since(1, (c) => {
       const [a, b] = [c.tensor(1), c.tensor(2)];
@@ -176,11 +184,6 @@ export const elementwiseOperators: OperatorTable = {
       return where(c.tensor(0), a, b);
     }),
   ],
-  Reciprocal: unary((x) => div(1, x)),
-  Tan: unary((x) => div(x.sin(), x.cos())),
-  Sinh: unary((x) => div(sub(exp(x), exp(neg(x))), 2)),
-  Cosh: unary((x) => div(add(exp(x), exp(neg(x))), 2)),
-  IsNaN: unary((x) => ne(x, x)),
   IsInf: [
     since(1, (c) => {
       const x = c.tensor(0);
@@ -193,16 +196,9 @@ export const elementwiseOperators: OperatorTable = {
       return wanted.length === 0 ? full(x.shape, false, 'bool') : wanted.reduce((a, b) => or(a, b));
     }),
   ],
-  Relu: unary((x) => maximum(x, 0)),
-  Sigmoid: unary(sigmoid),
-  Tanh: unary(tanh),
-  Softplus: unary(softplus),
-  Softsign: unary((x) => div(x, add(abs(x), 1))),
+  Softplus: unary((x) => softplus(x)),
   LeakyRelu: [
-    since(1, (c) => {
-      const x = c.tensor(0);
-      return where(lt(x, 0), mul(x, c.attr.float('alpha', 0.01)), x);
-    }),
+    since(1, (c) => leakyRelu(c.tensor(0), { negativeSlope: c.attr.float('alpha', 0.01) })),
   ],
   PRelu: [
     since(1, (c) => {
@@ -210,26 +206,15 @@ export const elementwiseOperators: OperatorTable = {
       return where(lt(x, 0), mul(x, slope), x);
     }),
   ],
-  Elu: [
-    since(1, (c) => {
-      const x = c.tensor(0);
-      return where(lt(x, 0), mul(sub(exp(x), 1), c.attr.float('alpha', 1)), x);
-    }),
-  ],
-  Celu: [
-    since(1, (c) => {
-      const x = c.tensor(0);
-      const alpha = c.attr.float('alpha', 1);
-      const below = mul(sub(exp(div(x, alpha)), 1), alpha);
-      return add(maximum(x, 0), minimum(below, 0));
-    }),
-  ],
+  Elu: [since(1, (c) => elu(c.tensor(0), { alpha: c.attr.float('alpha', 1) }))],
+  Celu: [since(1, (c) => celu(c.tensor(0), { alpha: c.attr.float('alpha', 1) }))],
   Selu: [
     since(1, (c) => {
       const x = c.tensor(0);
-      const alpha = c.attr.float('alpha', 1.67326319217681884765625);
-      const gamma = c.attr.float('gamma', 1.05070102214813232421875);
-      return mul(where(le(x, 0), mul(sub(exp(x), 1), alpha), x), gamma);
+      const alpha = c.attr.float('alpha', seluAlpha);
+      const gamma = c.attr.float('gamma', seluGamma);
+      if (alpha === seluAlpha && gamma === seluGamma) return selu(x);
+      return mul(elu(x, { alpha }), gamma);
     }),
   ],
   HardSigmoid: [
@@ -238,13 +223,7 @@ export const elementwiseOperators: OperatorTable = {
       return minimum(maximum(add(mul(c.tensor(0), alpha), beta), 0), 1);
     }),
   ],
-  HardSwish: unary((x) => mul(x, minimum(maximum(add(div(x, 6), 0.5), 0), 1))),
-  ThresholdedRelu: [
-    since(1, (c) => {
-      const x = c.tensor(0);
-      return where(lt(c.attr.float('alpha', 1), x), x, 0);
-    }),
-  ],
+  ThresholdedRelu: [since(1, (c) => threshold(c.tensor(0), c.attr.float('alpha', 1), 0))],
   Shrink: [
     since(1, (c) => {
       const x = c.tensor(0);
@@ -254,28 +233,11 @@ export const elementwiseOperators: OperatorTable = {
       return where(lt(lambd, x), sub(x, bias), low);
     }),
   ],
-  Mish: unary((x) => mul(x, tanh(softplus(x)))),
-  Swish: [
-    since(1, (c) => {
-      const x = c.tensor(0);
-      const alpha = c.attr.float('alpha', 1);
-      return mul(x, sigmoid(mul(x, alpha)));
-    }),
-  ],
+  Swish: [since(1, (c) => silu(c.tensor(0), { alpha: c.attr.float('alpha', 1) }))],
   Gelu: [
     since(1, (c) => {
-      const x = c.tensor(0);
-      if (c.attr.string('approximate', 'none') === 'tanh') {
-        const inner = mul(add(x, mul(mul(mul(x, x), x), 0.044715)), Math.sqrt(2 / Math.PI));
-        return mul(mul(x, 0.5), add(tanh(inner), 1));
-      }
-      return mul(mul(x, 0.5), add(erf(div(x, Math.SQRT2)), 1));
+      const tanhForm = c.attr.string('approximate', 'none') === 'tanh';
+      return gelu(c.tensor(0), { approximate: tanhForm ? 'tanh' : 'none' });
     }),
   ],
-  Acos: unary(acos),
-  Asin: unary(asin),
-  Atan: unary(atan),
-  Acosh: unary((x) => log(add(x, sqrt(sub(mul(x, x), 1))))),
-  Asinh: unary((x) => mul(sign(x), log(add(abs(x), sqrt(add(mul(x, x), 1)))))),
-  Atanh: unary((x) => mul(log(div(add(x, 1), sub(1, x))), 0.5)),
 };

@@ -1,6 +1,7 @@
 /** The operator tables by domain: derived from op records, then the entries of each topic. */
 import { primitives } from '@hebb/core';
 import type { Op } from '@hebb/core';
+import { operators } from '@hebb/ops';
 import type { Domains } from '../program.ts';
 import type { OperatorTable } from '../table.ts';
 import { controlOperators } from './control.ts';
@@ -9,6 +10,7 @@ import { derivedOperators } from './derived.ts';
 import { elementwiseOperators } from './elementwise.ts';
 import { arrayFeatureExtractor, indexingOperators } from './indexing.ts';
 import { linearOperators } from './linear.ts';
+import { lossOperators } from './loss.ts';
 import { normalisationOperators } from './normalisation.ts';
 import { poolOperators } from './pool.ts';
 import { reductionOperators } from './reduction.ts';
@@ -16,7 +18,7 @@ import { sequenceOperators } from './sequence.ts';
 import { shapeOperators } from './shape.ts';
 
 const onnxOperators: OperatorTable = {
-  ...derivedOperators(primitives),
+  ...derivedOperators([...primitives, ...operators]),
   ...elementwiseOperators,
   ...reductionOperators,
   ...shapeOperators,
@@ -25,6 +27,7 @@ const onnxOperators: OperatorTable = {
   ...convOperators,
   ...poolOperators,
   ...normalisationOperators,
+  ...lossOperators,
   ...controlOperators,
   ...sequenceOperators,
 };

@@ -14,12 +14,12 @@ import {
   scatter,
   scatterElements,
   sizeOf,
-  sort,
   sub,
   where,
   wrapIndex,
 } from '@hebb/core';
 import type { ScatterReduce, Tensor } from '@hebb/core';
+import { topk, tril, triu } from '@hebb/ops';
 import type { Call } from '../call.ts';
 import { movement } from '../movement.ts';
 import { since } from '../table.ts';
@@ -145,20 +145,13 @@ function topK(c: Call): Tensor[] {
   const k = c.opset < 10 ? c.attr.int('k') : c.number(1);
   const axis = normalizeAxis(c.op, c.attr.int('axis', -1), x.rank);
   if (k > x.shape[axis]!) c.invalid(`k is ${k} for an axis of ${x.shape[axis]}`);
-  const [values, at] = sort(x, axis, { descending: c.attr.bool('largest', true) });
-  return [narrow(values, axis, 0, k), c.index(narrow(at, axis, 0, k))];
+  const [values, at] = topk(x, k, axis, { largest: c.attr.bool('largest', true) });
+  return [values, c.index(at)];
 }
 
-function trilu(c: Call): Value {
-  const upper = c.attr.bool('upper', true);
+function trilu(c: Call): Tensor {
   const k = c.has(1) ? c.number(1) : 0;
-  const shape = c.shape(0);
-  const [rows, columns] = shape.slice(-2) as [number, number];
-  const row = reshape(iota(rows), [rows, 1]);
-  const column = reshape(iota(columns), [1, columns]);
-  const kept = upper ? column.ge(add(row, k)) : column.le(add(row, k));
-  const x = c.tensor(0);
-  return where(broadcastTo(kept, x.shape), x, 0);
+  return c.attr.bool('upper', true) ? triu(c.tensor(0), k) : tril(c.tensor(0), k);
 }
 
 function reverseSequence(c: Call): Tensor {

@@ -1,17 +1,18 @@
 /** Matrix products. */
 import { add, cast, matmul, mul, tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
+import { einsum, linear } from '@hebb/ops';
 import { since } from '../table.ts';
 import type { OperatorTable } from '../table.ts';
 import type { Call } from '../call.ts';
 import { centred } from './conv.ts';
-import { einsum } from './einsum.ts';
 
 function scaled(x: Tensor, by: number): Tensor {
   return by === 1 ? x : mul(x, by);
 }
 
 function gemm(c: Call): Tensor {
+  if (isLinear(c)) return linear(c.tensor(0), c.tensor(1), c.maybe(2));
   const y = matmul(c.tensor(0), c.tensor(1), {
     transposeA: c.attr.bool('transA'),
     transposeB: c.attr.bool('transB'),
@@ -20,6 +21,16 @@ function gemm(c: Call): Tensor {
   if (!c.has(2)) return scaledY;
   const bias = c.tensor(2);
   return add(scaledY, scaled(bias, gain(c, bias, 'beta')));
+}
+
+/** A fully connected layer: weight [out, in], bias [out]. */
+function isLinear(c: Call): boolean {
+  const plain = ['alpha', 'beta'].every((name) => c.attr.float(name, 1) === 1);
+  if (!plain || c.attr.bool('transA') || !c.attr.bool('transB')) return false;
+  const [out] = c.shape(1);
+  return (
+    c.shape(1).length === 2 && (!c.has(2) || (c.shape(2).length === 1 && c.shape(2)[0] === out))
+  );
 }
 
 /** alpha and beta are floats even where the matrices are integers. */
@@ -53,7 +64,7 @@ export const linearOperators: OperatorTable = {
       return matmul(rows(c, a, c.maybe(2)), centred(b, c.maybe(3), b.rank - 1));
     }),
   ],
-  Einsum: [since(1, (c) => einsum(c, c.attr.string('equation'), c.tensors()))],
+  Einsum: [since(1, (c) => einsum(c.attr.string('equation'), ...c.tensors()))],
   Det: [
     since(1, (c) => {
       const x = c.tensor(0);

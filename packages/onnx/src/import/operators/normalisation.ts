@@ -13,6 +13,7 @@ import {
   sum,
 } from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
+import { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from '@hebb/ops';
 import type { Call } from '../call.ts';
 import { since } from '../table.ts';
 import type { OperatorTable } from '../table.ts';
@@ -21,13 +22,15 @@ import type { OperatorTable } from '../table.ts';
 const channelwise = (v: Tensor, rank: number): Tensor =>
   reshape(v, [v.size, ...new Array<number>(Math.max(0, rank - 2)).fill(1)]);
 
-function batchNorm(c: Call): Tensor[] {
+function batchNormalisation(c: Call): Tensor[] {
   const x = c.tensor(0);
   const [scale, bias, mean, variance] = [c.tensor(1), c.tensor(2), c.tensor(3), c.tensor(4)];
-  const epsilon = c.attr.float('epsilon', 1e-5);
-  if (!c.attr.bool('training_mode')) {
-    return [batchNormInference(x, scale, bias, mean, variance, epsilon)];
-  }
+  const eps = c.attr.float('epsilon', 1e-5);
+  const normal = (average: Tensor, spread: Tensor): Tensor => {
+    const like = (v: Tensor): Tensor => cast(v, x.dtype);
+    return batchNorm(x, like(average), like(spread), like(scale), like(bias), { eps });
+  };
+  if (!c.attr.bool('training_mode')) return [normal(mean, variance)];
   const axes = x.shape.map((_, i) => i).filter((i) => i !== 1);
   const count = sizeOf(axes.map((axis) => x.shape[axis]!));
   const now = div(sum(x, axes), count);
@@ -35,25 +38,7 @@ function batchNorm(c: Call): Tensor[] {
   const spread = div(sum(mul(centred, centred), axes), count);
   const momentum = c.attr.float('momentum', 0.9);
   const moved = (old: Tensor, fresh: Tensor) => add(mul(old, momentum), mul(fresh, 1 - momentum));
-  return [
-    batchNormInference(x, scale, bias, now, spread, epsilon),
-    moved(mean, now),
-    moved(variance, spread),
-  ];
-}
-
-function batchNormInference(
-  x: Tensor,
-  scale: Tensor,
-  bias: Tensor,
-  mean: Tensor,
-  variance: Tensor,
-  epsilon: number,
-): Tensor {
-  const factor = div(scale, sqrt(add(cast(variance, scale.dtype), epsilon)));
-  const shift = sub(bias, mul(cast(mean, scale.dtype), factor));
-  const y = add(mul(x, channelwise(factor, x.rank)), channelwise(shift, x.rank));
-  return cast(y, x.dtype);
+  return [normal(now, spread), moved(mean, now), moved(variance, spread)];
 }
 
 /** (x - mean) / √(variance + ε) over the axes. */
@@ -69,11 +54,9 @@ function standardised(
   return [mul(centred, inverse), mean, inverse];
 }
 
-function instanceNorm(c: Call): Tensor {
-  const x = c.tensor(0);
-  const axes = x.shape.map((_, i) => i).slice(2);
-  const [y] = standardised(x, axes, c.attr.float('epsilon', 1e-5));
-  return add(mul(y, channelwise(c.tensor(1), x.rank)), channelwise(c.tensor(2), x.rank));
+function instanceNormalisation(c: Call): Tensor {
+  const eps = c.attr.float('epsilon', 1e-5);
+  return instanceNorm(c.tensor(0), c.tensor(1), c.tensor(2), { eps });
 }
 
 /** The type that statistics are computed in; float by default. */
@@ -83,8 +66,12 @@ function stash(c: Call, x: Tensor): DType {
   return type === 1 ? 'float32' : x.dtype;
 }
 
-function layerNorm(c: Call): Tensor[] {
+function layerNormalisation(c: Call): Tensor[] {
   const input = c.tensor(0);
+  if (isPlain(c, input) && c.has(2) && !c.wants(1) && !c.wants(2)) {
+    const eps = c.attr.float('epsilon', 1e-5);
+    return [layerNorm(input, c.shape(1), c.tensor(1), c.tensor(2), { eps })];
+  }
   const axis = normalizeAxis(c.op, c.attr.int('axis', -1), input.rank);
   const axes = input.shape.map((_, i) => i).filter((i) => i >= axis);
   const type = stash(c, input);
@@ -93,8 +80,18 @@ function layerNorm(c: Call): Tensor[] {
   return [c.has(2) ? add(scaled, c.tensor(2)) : scaled, mean, inverse];
 }
 
-function rmsNorm(c: Call): Tensor {
+/** Computed in the input's type, with parameters of the shape of the normalised axes. */
+function isPlain(c: Call, input: Tensor): boolean {
+  const axis = normalizeAxis(c.op, c.attr.int('axis', -1), input.rank);
+  const same = (i: number) => c.shape(i).join() === input.shape.slice(axis).join();
+  return stash(c, input) === input.dtype && same(1) && (!c.has(2) || same(2));
+}
+
+function rmsNormalisation(c: Call): Tensor {
   const input = c.tensor(0);
+  if (isPlain(c, input)) {
+    return rmsNorm(input, c.shape(1), c.tensor(1), { eps: c.attr.float('epsilon', 1e-5) });
+  }
   const axis = normalizeAxis(c.op, c.attr.int('axis', -1), input.rank);
   const axes = input.shape.map((_, i) => i).filter((i) => i >= axis);
   const x = cast(input, stash(c, input));
@@ -104,9 +101,12 @@ function rmsNorm(c: Call): Tensor {
   return mul(cast(y, input.dtype), cast(c.tensor(1), input.dtype));
 }
 
-function groupNorm(c: Call): Tensor {
+function groupNormalisation(c: Call): Tensor {
   const x = c.tensor(0);
   const groups = c.attr.int('num_groups');
+  if (c.opset >= 21 && stash(c, x) === x.dtype) {
+    return groupNorm(x, groups, c.tensor(1), c.tensor(2), { eps: c.attr.float('epsilon', 1e-5) });
+  }
   const [n, channels] = x.shape as [number, number];
   const parts = reshape(x, [n, groups, -1]);
   const type = c.opset >= 21 ? stash(c, x) : x.dtype;
@@ -154,11 +154,11 @@ function meanVariance(c: Call): Tensor {
 }
 
 export const normalisationOperators: OperatorTable = {
-  BatchNormalization: [{ since: 1, build: batchNorm, buffers: [3, 4] }],
-  InstanceNormalization: [since(1, instanceNorm)],
-  LayerNormalization: [since(1, layerNorm)],
-  RMSNormalization: [since(1, rmsNorm)],
-  GroupNormalization: [since(1, groupNorm)],
+  BatchNormalization: [{ since: 1, build: batchNormalisation, buffers: [3, 4] }],
+  InstanceNormalization: [since(1, instanceNormalisation)],
+  LayerNormalization: [since(1, layerNormalisation)],
+  RMSNormalization: [since(1, rmsNormalisation)],
+  GroupNormalization: [since(1, groupNormalisation)],
   LpNormalization: [since(1, lpNorm)],
   LRN: [since(1, lrn)],
   MeanVarianceNormalization: [since(1, meanVariance)],

@@ -1,6 +1,7 @@
 /** Pooling, by sliding windows. */
 import {
   argmax,
+  callOp,
   cast,
   dtypeInfo,
   div,
@@ -18,6 +19,17 @@ import {
   window,
 } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
+import {
+  adaptiveAvgPool1d,
+  adaptiveAvgPool2d,
+  adaptiveAvgPool3d,
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  maxPool1d,
+  maxPool2d,
+  maxPool3d,
+} from '@hebb/ops';
 import type { Call } from '../call.ts';
 import { since } from '../table.ts';
 import type { OperatorTable } from '../table.ts';
@@ -29,6 +41,7 @@ interface Pooling extends Geometry {
   readonly low: readonly number[];
   readonly high: readonly number[];
   readonly extra: readonly number[];
+  readonly ceil: boolean;
 }
 
 function pooling(c: Call): Pooling {
@@ -41,6 +54,7 @@ function pooling(c: Call): Pooling {
     low: g.padding.map(([low]) => low),
     high: g.padding.map(([, high], i) => high + extra[i]!),
     extra,
+    ceil: c.attr.bool('ceil_mode'),
   };
 }
 
@@ -57,7 +71,30 @@ function lowest(x: Tensor): number | bigint {
   return isFloat(x.dtype) ? -Infinity : dtypeInfo(x.dtype).min;
 }
 
+type PoolSettings = {
+  readonly kernel: readonly number[];
+  readonly stride: readonly number[];
+  readonly padding: readonly number[];
+  readonly dilation: readonly number[];
+  readonly ceilMode: boolean;
+};
+
+/** Settings of the pooling ops, which pad both sides alike; undefined where the model does not. */
+function settings(p: Pooling): PoolSettings | undefined {
+  if (p.padding.some(([low, high], i) => low !== high || 2 * low > p.kernel[i]!)) return undefined;
+  const { kernel, stride, dilation } = p;
+  return { kernel, stride, dilation, padding: p.low, ceilMode: p.ceil };
+}
+
+const maxPools = [maxPool1d.op, maxPool2d.op, maxPool3d.op];
+const averagePools = [avgPool1d.op, avgPool2d.op, avgPool3d.op];
+
 function maxPool(c: Call): Tensor[] {
+  const op = maxPools[c.shape(0).length - 3];
+  const plain = settings(pooling(c));
+  if (!c.wants(1) && op !== undefined && plain !== undefined) {
+    return callOp(op, [c.tensor(0)], plain);
+  }
   const x = c.tensor(0);
   const p = pooling(c);
   const seen = windows(x, p, lowest(x));
@@ -98,12 +135,19 @@ function positions(sizes: readonly number[], columnMajor: boolean): number[] {
 }
 
 function averagePool(c: Call): Tensor {
+  const op = averagePools[c.shape(0).length - 3];
+  const plain = settings(pooling(c));
+  const undilated = plain?.dilation.every((n) => n === 1) ?? false;
+  if (op !== undefined && plain !== undefined && undilated && !plain.ceilMode) {
+    const countIncludePad = c.attr.bool('count_include_pad');
+    return callOp(op, [c.tensor(0)], { ...plain, countIncludePad, divisor: null })[0]!;
+  }
   const x = c.tensor(0);
   const p = pooling(c);
   const total = sumOver(windows(x, p, 0), p);
   const withPadding = c.attr.bool('count_include_pad');
-  const plain = p.extra.every((n) => n === 0);
-  if (plain && (withPadding || [...p.low, ...p.high].every((n) => n === 0))) {
+  const whole = p.extra.every((n) => n === 0);
+  if (whole && (withPadding || [...p.low, ...p.high].every((n) => n === 0))) {
     return div(total, sizeOf(p.kernel));
   }
   // Elements that count: those of the input, and of the padding if asked, never those of ceil_mode.
@@ -147,13 +191,22 @@ function maxUnpool(c: Call): Tensor {
   return high.some((d) => d > 0) ? pad(y, { low: high.map(() => 0), high }) : y;
 }
 
+const globalPools = [adaptiveAvgPool1d.op, adaptiveAvgPool2d.op, adaptiveAvgPool3d.op];
+
+function globalAverage(c: Call): Tensor {
+  const x = c.tensor(0);
+  const op = globalPools[x.rank - 3];
+  if (op === undefined) return x.mean(spatialAxes(x), true);
+  return callOp(op, [x], { size: spatialAxes(x).map(() => 1) })[0]!;
+}
+
 export const poolOperators: OperatorTable = {
   MaxPool: [since(1, maxPool)],
   AveragePool: [since(1, averagePool)],
   LpPool: [since(1, lpPool)],
   MaxUnpool: [since(1, maxUnpool)],
   GlobalMaxPool: [since(1, (c) => max(c.tensor(0), spatialAxes(c.tensor(0)), true))],
-  GlobalAveragePool: [since(1, (c) => c.tensor(0).mean(spatialAxes(c.tensor(0)), true))],
+  GlobalAveragePool: [since(1, globalAverage)],
   GlobalLpPool: [
     since(1, (c) => {
       const x = c.tensor(0);

@@ -7,7 +7,7 @@ import {
   cast,
   cumprod,
   cumsum,
-  div,
+  divTrunc,
   dtypeInfo,
   eq,
   exp,
@@ -27,8 +27,8 @@ import {
   sqrt,
   sub,
   sum,
-  where,
 } from '@hebb/core';
+import { logSoftmax, logsumexp, mean, softmax } from '@hebb/ops';
 import type { Call } from '../call.ts';
 import { since } from '../table.ts';
 import type { OperatorEntry, OperatorTable } from '../table.ts';
@@ -77,36 +77,18 @@ function extreme(x: Tensor, of: 'max' | 'min'): number | bigint {
   return of === 'max' ? low : high;
 }
 
-const mean: Reduce = (x, axes, keep) => {
-  const total = sum(x, axes, keep);
-  return div(total, sizeOf(axes.map((axis) => x.shape[axis]!)));
+/** Integers are averaged in their own type, cut towards zero. */
+const average: Reduce = (x, axes, keep) => {
+  if (isFloat(x.dtype)) return mean(x, axes, keep);
+  const count = sizeOf(axes.map((axis) => x.shape[axis]!));
+  return divTrunc(sum(x, axes, keep), count);
 };
 
-/** log Σ exp(x), shifted by the largest element. */
+/** log Σ exp(x); of nothing, and of integers, which are taken as floats. */
 const logSumExp: Reduce = (x, axes, keep) => {
-  if (axes.some((axis) => x.shape[axis] === 0)) return log(sum(exp(x), axes, keep));
-  const top = max(x, axes, true);
-  const shift = where(eq(abs(top), Infinity), 0, top);
-  const total = log(sum(exp(sub(x, shift)), axes, true)).add(shift);
-  return keep
-    ? total
-    : reshape(
-        total,
-        x.shape.filter((_, i) => !axes.includes(i)),
-      );
+  const empty = axes.some((axis) => x.shape[axis] === 0);
+  return empty ? log(sum(exp(x), axes, keep)) : logsumexp(x, axes, keep);
 };
-
-function softmax(x: Tensor, axes: readonly number[]): Tensor {
-  if (x.size === 0) return x;
-  const e = exp(sub(x, max(x, axes, true)));
-  return div(e, sum(e, axes, true));
-}
-
-function logSoftmax(x: Tensor, axes: readonly number[]): Tensor {
-  if (x.size === 0) return x;
-  const shifted = sub(x, max(x, axes, true));
-  return sub(shifted, log(sum(exp(shifted), axes, true)));
-}
 
 function hardmax(x: Tensor, axis: number): Tensor {
   const at = argmax(x, axis, true);
@@ -115,19 +97,18 @@ function hardmax(x: Tensor, axis: number): Tensor {
 }
 
 /** Before opset 13 these saw the input as a matrix: all axes from `axis` on are one. */
-function overAxes(fn: (x: Tensor, axes: readonly number[]) => Tensor): readonly OperatorEntry[] {
+function overAxis(fn: (x: Tensor, axis: number) => Tensor): readonly OperatorEntry[] {
   return [
     since(1, (c) => {
       const x = c.tensor(0);
       const axis = normalizeAxis(c.op, c.attr.int('axis', 1), Math.max(1, x.rank));
-      return fn(
-        x,
-        x.shape.map((_, i) => i).filter((i) => i >= axis),
-      );
+      if (axis === x.rank - 1) return fn(x, axis);
+      const matrix = [sizeOf(x.shape.slice(0, axis)), sizeOf(x.shape.slice(axis))];
+      return reshape(fn(reshape(x, matrix), 1), x.shape);
     }),
     since(13, (c) => {
       const x = c.tensor(0);
-      return fn(x, [normalizeAxis(c.op, c.attr.int('axis', -1), x.rank)]);
+      return fn(x, normalizeAxis(c.op, c.attr.int('axis', -1), x.rank));
     }),
   ];
 }
@@ -156,7 +137,7 @@ export const reductionOperators: OperatorTable = {
   ReduceProd: reducer(prod),
   ReduceMax: reducer(extremum(max, 'max')),
   ReduceMin: reducer(extremum(min, 'min')),
-  ReduceMean: reducer(mean),
+  ReduceMean: reducer(average),
   ReduceL1: reducer((x, axes, keep) => sum(abs(x), axes, keep), { noop: abs }),
   ReduceL2: reducer((x, axes, keep) => sqrtAs(x, sum(mul(x, x), axes, keep)), { noop: abs }),
   ReduceSumSquare: reducer((x, axes, keep) => sum(mul(x, x), axes, keep), {
@@ -164,20 +145,9 @@ export const reductionOperators: OperatorTable = {
   }),
   ReduceLogSum: reducer((x, axes, keep) => log(sum(x, axes, keep)), { noop: log }),
   ReduceLogSumExp: reducer(logSumExp),
-  Softmax: overAxes(softmax),
-  LogSoftmax: overAxes(logSoftmax),
-  Hardmax: [
-    since(1, (c) => {
-      const x = c.tensor(0);
-      const axis = normalizeAxis(c.op, c.attr.int('axis', 1), Math.max(1, x.rank));
-      const rows = sizeOf(x.shape.slice(0, axis));
-      return reshape(hardmax(reshape(x, [rows, sizeOf(x.shape.slice(axis))]), 1), x.shape);
-    }),
-    since(13, (c) => {
-      const x = c.tensor(0);
-      return hardmax(x, normalizeAxis(c.op, c.attr.int('axis', -1), x.rank));
-    }),
-  ],
+  Softmax: overAxis((x, axis) => (x.size === 0 ? x : softmax(x, axis))),
+  LogSoftmax: overAxis((x, axis) => (x.size === 0 ? x : logSoftmax(x, axis))),
+  Hardmax: overAxis(hardmax),
   ArgMax: [position(argmax)],
   ArgMin: [position(argmin)],
   CumSum: [since(1, (c) => cumulative(c, cumsum))],

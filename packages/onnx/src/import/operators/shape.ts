@@ -20,6 +20,7 @@ import {
   tensor,
 } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
+import { pixelShuffle } from '@hebb/ops';
 import { DataType } from '../../codec/dtypes.ts';
 import type { OnnxDtype } from '../../codec/dtypes.ts';
 import type { Call } from '../call.ts';
@@ -224,10 +225,9 @@ function depthToSpace(c: Call, x: Tensor): Tensor {
   const [n, channels, h, w] = x.shape as [number, number, number, number];
   const b = c.attr.int('blocksize');
   const depth = channels / (b * b);
-  const columnFirst = c.attr.string('mode', 'DCR') === 'CRD';
-  const split = columnFirst ? [n, depth, b, b, h, w] : [n, b, b, depth, h, w];
-  const order = columnFirst ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2];
-  return reshape(permute(reshape(x, split), order), [n, depth, h * b, w * b]);
+  if (c.attr.string('mode', 'DCR') === 'CRD') return pixelShuffle(x, b);
+  const parts = permute(reshape(x, [n, b, b, depth, h, w]), [0, 3, 4, 1, 5, 2]);
+  return reshape(parts, [n, depth, h * b, w * b]);
 }
 
 function spaceToDepth(c: Call, x: Tensor): Tensor {
