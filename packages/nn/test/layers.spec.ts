@@ -174,7 +174,7 @@ describe('losses', () => {
     const same = nn.crossEntropy(scores, labels, { weight, labelSmoothing: 0.1, reduction: 'sum' });
     expect(await loss.forward(scores, labels).data()).toEqual(await same.data());
     expect([...loss.namedBuffers().keys()]).toEqual(['weight']);
-    expect(loss.settings()).toBe('labelSmoothing=0.1, reduction=sum');
+    expect(loss.extraRepr()).toBe('labelSmoothing=0.1, reduction=sum');
 
     const [a, b] = [tensor([1, 2]), tensor([2, 4])];
     expect(await new nn.MSELoss().forward(a, b).item()).toBe(2.5);

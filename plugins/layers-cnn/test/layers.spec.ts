@@ -228,7 +228,7 @@ describe('errors', () => {
     );
     const norm = new Sequential(new BatchNorm2d(3));
     expect(() => norm.forward(zeros([8, 4, 2, 2]))).toThrow(
-      'batchNorm at 0: input does not fit (got [8,4,2,2], wanted [N,3,D,H])',
+      'batchNorm at 0: input does not fit (got [8,4,2,2], wanted [N,3,H,W])',
     );
     expect(() => new MaxPool2d(5).forward(zeros([1, 1, 3, 3]))).toThrow(
       'maxPool2d: the kernel does not fit',

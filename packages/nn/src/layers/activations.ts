@@ -130,7 +130,7 @@ export class LeakyReLU extends Module {
   forward(x: Tensor): Tensor {
     return leakyRelu(x, { negativeSlope: this.negativeSlope });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `negativeSlope=${this.negativeSlope}`;
   }
 }
@@ -146,7 +146,7 @@ export class ELU extends Module {
   forward(x: Tensor): Tensor {
     return elu(x, { alpha: this.alpha });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `alpha=${this.alpha}`;
   }
 }
@@ -162,7 +162,7 @@ export class CELU extends Module {
   forward(x: Tensor): Tensor {
     return celu(x, { alpha: this.alpha });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `alpha=${this.alpha}`;
   }
 }
@@ -180,7 +180,7 @@ export class Hardtanh extends Module {
   forward(x: Tensor): Tensor {
     return hardtanh(x, { minVal: this.minVal, maxVal: this.maxVal });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `minVal=${this.minVal}, maxVal=${this.maxVal}`;
   }
 }
@@ -198,7 +198,7 @@ export class Softplus extends Module {
   forward(x: Tensor): Tensor {
     return softplus(x, { beta: this.beta, threshold: this.threshold });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `beta=${this.beta}, threshold=${this.threshold}`;
   }
 }
@@ -214,7 +214,7 @@ export class Hardshrink extends Module {
   forward(x: Tensor): Tensor {
     return hardshrink(x, { lambd: this.lambd });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `lambd=${this.lambd}`;
   }
 }
@@ -230,7 +230,7 @@ export class Softshrink extends Module {
   forward(x: Tensor): Tensor {
     return softshrink(x, { lambd: this.lambd });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `lambd=${this.lambd}`;
   }
 }
@@ -248,7 +248,7 @@ export class Threshold extends Module {
   forward(x: Tensor): Tensor {
     return threshold(x, this.threshold, this.value);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `threshold=${this.threshold}, value=${this.value}`;
   }
 }
@@ -264,7 +264,7 @@ export class Softmax extends Module {
   forward(x: Tensor): Tensor {
     return softmax(x, this.dim);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `dim=${this.dim}`;
   }
 }
@@ -280,7 +280,7 @@ export class Softmin extends Module {
   forward(x: Tensor): Tensor {
     return softmin(x, this.dim);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `dim=${this.dim}`;
   }
 }
@@ -296,7 +296,7 @@ export class LogSoftmax extends Module {
   forward(x: Tensor): Tensor {
     return logSoftmax(x, this.dim);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `dim=${this.dim}`;
   }
 }
@@ -312,7 +312,7 @@ export class GLU extends Module {
   forward(x: Tensor): Tensor {
     return glu(x, this.dim);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `dim=${this.dim}`;
   }
 }
@@ -328,7 +328,7 @@ export class GELU extends Module {
   forward(x: Tensor): Tensor {
     return gelu(x, { approximate: this.approximate });
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `approximate=${this.approximate}`;
   }
 }
@@ -349,7 +349,7 @@ export class PReLU extends Module {
   forward(x: Tensor): Tensor {
     return prelu(x, this.weight.value);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `numParameters=${this.weight.shape[0]}`;
   }
 }

@@ -22,7 +22,7 @@ abstract class DropoutBase extends Module {
   protected get options(): DropoutOptions {
     return { training: this.training, ...(this.#generator && { generator: this.#generator }) };
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `p=${this.p}`;
   }
 }

@@ -40,7 +40,7 @@ export class Linear extends Module {
     return linear(x, this.weight.value, this.bias?.value);
   }
 
-  override settings(): string {
+  override extraRepr(): string {
     return `${this.inFeatures}, ${this.outFeatures}${this.bias === undefined ? ', bias=false' : ''}`;
   }
 }

@@ -36,7 +36,7 @@ abstract class LossModule<Options extends object> extends Module {
     super();
     this.options = { ...options } as Options;
   }
-  override settings(): string {
+  override extraRepr(): string {
     return Object.entries(this.options)
       .map(([name, value]) => `${name}=${String(value)}`)
       .join(', ');

@@ -23,7 +23,7 @@ export class Flatten extends Module {
   forward(x: Tensor): Tensor {
     return x.flatten(this.startDim, this.endDim);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `startDim=${this.startDim}, endDim=${this.endDim}`;
   }
 }
@@ -64,7 +64,7 @@ export class Unflatten extends Module {
     }
     return x.reshape([...x.shape.slice(0, axis), ...sizes, ...x.shape.slice(axis + 1)]);
   }
-  override settings(): string {
+  override extraRepr(): string {
     return `dim=${this.dim}, unflattenedSize=${formatShape(this.unflattenedSize)}`;
   }
 }

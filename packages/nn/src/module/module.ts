@@ -199,7 +199,7 @@ export abstract class Module {
   }
 
   /** The settings of this layer for `toString`, such as `3, 64, kernelSize=3`. */
-  settings(): string {
+  extraRepr(): string {
     return '';
   }
   /** The tree of layers, one a line. */
@@ -208,7 +208,7 @@ export abstract class Module {
       ([name, child]) => `  (${name}): ${child.toString().replaceAll('\n', '\n  ')}\n`,
     );
     const body = lines.length === 0 ? '' : `\n${lines.join('')}`;
-    return `${this.constructor.name}(${this.settings()}${body})`;
+    return `${this.constructor.name}(${this.extraRepr()}${body})`;
   }
 }
 

@@ -36,17 +36,18 @@ export function classesOf(metric: string, output: Tensor, target: Tensor): [Tens
   );
 }
 
-function shareOf(hits: Tensor): Tensor {
-  const correct = hits.to('float32').sum();
-  return stack([correct, full([], hits.size)], 0);
+/** [hits, count]; without `counted`, every element counts. */
+function shareOf(hits: Tensor, counted?: Tensor): Tensor {
+  if (counted === undefined) return stack([hits.to('float32').sum(), full([], hits.size)], 0);
+  return stack([hits.and(counted).to('float32').sum(), counted.to('float32').sum()], 0);
 }
 
-/** Share of samples whose highest score is at the right class. */
+/** Share of samples whose highest score is at the right class; negative labels (ignored ones) do not count. */
 export const accuracy: Metric = {
   name: 'accuracy',
   batch: (output, target) => {
     const [chosen, wanted] = classesOf('accuracy', output, target);
-    return shareOf(chosen.eq(wanted));
+    return shareOf(chosen.eq(wanted), wanted.ge(0));
   },
   result: ratio,
 };
@@ -59,10 +60,9 @@ export function topKAccuracy(k: number): Metric {
     batch: (output, target) => {
       const [chosen, wanted] = classesOf(`top${k}Accuracy`, output, target);
       // Rank of the right class: how many score higher.
-      const at = wanted.unsqueeze(1);
-      const score = output.gatherElements(at, 1);
+      const score = output.gatherElements(wanted.maximum(0).unsqueeze(1), 1);
       const above = output.gt(score).to('float32').sum(1);
-      return shareOf(above.lt(k).reshape(chosen.shape));
+      return shareOf(above.lt(k).reshape(chosen.shape), wanted.ge(0));
     },
     result: ratio,
   };

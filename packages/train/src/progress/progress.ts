@@ -2,7 +2,7 @@
 
 /** State of an epoch at some step. */
 export interface Progress {
-  /** From 1. */
+  /** From 1; a second `fit` counts on. */
   readonly epoch: number;
   readonly epochs: number;
   /** Steps done in this epoch, and all it has. */
@@ -18,7 +18,7 @@ export interface Progress {
 
 /** An epoch that is over. */
 export interface EpochRecord {
-  /** From 1. */
+  /** From 1; a second `fit` counts on. */
   readonly epoch: number;
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;

@@ -201,8 +201,9 @@ export class Trainer {
     let stopped = false;
     try {
       if (this.#epoch === 0) defaultGenerator.seed(this.seed);
-      for (let i = 0; i < epochs && !stopped; i++) {
-        const trained = await this.#trainEpoch(loader, { done: i, epochs, reporter, options });
+      const last = this.#epoch + epochs;
+      while (this.#epoch < last && !stopped) {
+        const trained = await this.#trainEpoch(loader, { last, reporter, options });
         let record = trained;
         if (validation !== undefined) {
           const { loss, metrics } = await this.evaluate(validation, {
@@ -214,7 +215,7 @@ export class Trainer {
         this.#epoch += 1;
         this.schedule?.epochEnded(record);
         records.push(record);
-        reporter.epoch?.(record, epochs);
+        reporter.epoch?.(record, last);
         stopped = (await options.onEpoch?.(record, this)) === false;
       }
     } finally {
@@ -226,9 +227,10 @@ export class Trainer {
 
   async #trainEpoch(
     loader: DataLoader,
-    run: { done: number; epochs: number; reporter: Reporter; options: FitOptions },
+    run: { last: number; reporter: Reporter; options: FitOptions },
   ): Promise<EpochRecord> {
-    const { done, epochs, reporter, options } = run;
+    const { last: epochs, reporter, options } = run;
+    const epoch = this.#epoch + 1;
     const step = this.#train;
     const order = await loader.order(this.#epoch);
     await step.totals.clear();
@@ -251,17 +253,17 @@ export class Trainer {
       if (failed !== undefined) {
         const again = this.#prepare(loader.batch(order, failed));
         const findings = await diagnose(this.#settings, again.inputs, again.target);
-        throw nonFinite({ epoch: done + 1, epochs, step: failed + 1, steps }, findings);
+        throw nonFinite({ epoch, epochs, step: failed + 1, steps }, findings);
       }
       const seconds = pulse.seconds;
       const progress: Progress = {
-        epoch: done + 1,
+        epoch,
         epochs,
         step: k + 1,
         steps,
         ...summarize(step.totals, this.#metrics, samples),
         samplesPerSecond: samples / seconds,
-        secondsLeft: (seconds / (k + 1)) * (steps * (epochs - done) - (k + 1)),
+        secondsLeft: (seconds / (k + 1)) * (steps * (epochs - epoch + 1) - (k + 1)),
       };
       reporter.step?.(progress);
       options.onProgress?.(progress);
@@ -269,7 +271,7 @@ export class Trainer {
     }
     const seconds = pulse.seconds;
     return {
-      epoch: done + 1,
+      epoch,
       ...summarize(step.totals, this.#metrics, samples),
       lr,
       samples,

@@ -66,9 +66,8 @@ abstract class BatchNorm extends Module {
 
   forward(x: Tensor): Tensor {
     if (!this.#ranks.includes(x.rank) || x.shape[1] !== this.numFeatures) {
-      const wanted = this.#ranks.map((rank) =>
-        formatShape(['N', this.numFeatures, 'D', 'H', 'W'].slice(0, rank) as number[]),
-      );
+      const tails = ['', ',L', ',H,W', ',D,H,W'];
+      const wanted = this.#ranks.map((rank) => `[N,${this.numFeatures}${tails[rank - 2]}]`);
       fail('batchNorm', 'input does not fit', formatShape(x.shape), wanted.join(' or '));
     }
     const { runningMean, runningVar, numBatchesTracked, momentum, eps } = this;
@@ -90,7 +89,7 @@ abstract class BatchNorm extends Module {
     return moved[0];
   }
 
-  override settings(): string {
+  override extraRepr(): string {
     return `${this.numFeatures}, eps=${this.eps}, momentum=${this.momentum}`;
   }
 }

@@ -80,7 +80,7 @@ abstract class ConvTransposeNd extends Module {
     });
   }
 
-  override settings(): string {
+  override extraRepr(): string {
     const parts = [this.inChannels, this.outChannels, `kernelSize=${show(this.kernelSize)}`];
     if (this.stride.some((s) => s !== 1)) parts.push(`stride=${show(this.stride)}`);
     if (this.padding.some((p) => p !== 0)) parts.push(`padding=${show(this.padding)}`);

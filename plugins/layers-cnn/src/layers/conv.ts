@@ -94,7 +94,7 @@ abstract class ConvNd extends Module {
     });
   }
 
-  override settings(): string {
+  override extraRepr(): string {
     const { padding } = this;
     const parts = [this.inChannels, this.outChannels, `kernelSize=${show(this.kernelSize)}`];
     if (this.stride.some((s) => s !== 1)) parts.push(`stride=${show(this.stride)}`);

@@ -30,7 +30,7 @@ abstract class Pool<Options extends MaxPoolOptions | AvgPoolOptions> extends Mod
   forward(x: Tensor): Tensor {
     return this.#pool(x, this.kernelSize, this.options);
   }
-  override settings(): string {
+  override extraRepr(): string {
     const options = Object.entries(this.options).map(([name, value]) => `${name}=${String(value)}`);
     return [`kernelSize=${show(this.kernelSize)}`, ...options].join(', ');
   }
