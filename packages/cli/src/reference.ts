@@ -1,5 +1,5 @@
 /** The reference runner's command line. */
-import { rename, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import {
   failureLine,
@@ -106,6 +106,11 @@ async function writeWhole(file: string, value: unknown): Promise<void> {
       typeof item === 'number' && !Number.isFinite(item) ? String(item) : item,
     2,
   );
-  await writeFile(temporary, `${text}\n`);
-  await rename(temporary, target);
+  try {
+    await writeFile(temporary, `${text}\n`);
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }

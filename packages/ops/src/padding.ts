@@ -25,9 +25,10 @@ interface PadAttrs {
   readonly value: number;
 }
 
-function padAxis(x: Tensor, axis: number, low: number, high: number, mode: PadMode): Tensor {
+/** What a mode cannot supply: more than the axis holds. */
+function requireWidths(x: Tensor, axis: number, low: number, high: number, mode: PadMode): void {
   const size = x.shape[axis]!;
-  if (low === 0 && high === 0) return x;
+  if (mode === 'constant' || (low === 0 && high === 0)) return;
   const most = mode === 'reflect' ? size - 1 : mode === 'circular' ? size : Infinity;
   if (low > most || high > most || size === 0) {
     fail(
@@ -37,6 +38,11 @@ function padAxis(x: Tensor, axis: number, low: number, high: number, mode: PadMo
       `at most ${Math.max(0, most)}`,
     );
   }
+}
+
+function padAxis(x: Tensor, axis: number, low: number, high: number, mode: PadMode): Tensor {
+  const size = x.shape[axis]!;
+  if (low === 0 && high === 0) return x;
   const edge = (at: number, count: number): Tensor =>
     expand(
       narrow(x, axis, at, 1),
@@ -122,6 +128,9 @@ export const pad = withOp(
     }, x);
     const attrs = { low: low.map(positive), high: high.map(positive), mode, value };
     if ([...attrs.low, ...attrs.high].every((n) => n === 0)) return cropped;
+    cropped.shape.forEach((_, axis) =>
+      requireWidths(cropped, axis, attrs.low[axis]!, attrs.high[axis]!, mode),
+    );
     return padOp(cropped, attrs);
   },
 );

@@ -14,7 +14,7 @@
  * at the top (", last axis") only explains.
  */
 import * as core from '@hebb/core';
-import { fail, gather, matmul, mul, narrow, tensor, Tensor } from '@hebb/core';
+import { fail, gather, matmul, mul, narrow, tensor, type Tensor } from '@hebb/core';
 import * as ops from '@hebb/ops';
 
 type Value = Tensor | number;

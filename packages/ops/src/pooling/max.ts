@@ -8,17 +8,20 @@ import {
   formatShape,
   gatherElements,
   iota,
+  lt,
   max,
   mul,
   reshape,
   scatterElements,
   sizeOf,
   sub,
+  where,
   withOp,
   zeros,
   zerosLike,
 } from '@hebb/core';
 import type { OpFunction, Sample, Tensor, VjpContext } from '@hebb/core';
+import { remainder } from '../math.ts';
 import { asIndex, lowest, perAxis } from '../operands.ts';
 import type { PerAxis } from '../operands.ts';
 import { batched, flatSpatial, onnxPoolAttrs, poolAttrs, windows } from './windows.ts';
@@ -52,7 +55,11 @@ function positions(op: string, x: Tensor, attrs: PoolAttrs): Tensor {
       sub(mul(iota(counts[i]!), stride[i]!), padding[i]!),
       counts.map((n, k) => (k === i ? n : 1)),
     );
-    const along = mul(add(mul(offset, dilation[i]!), start), unit);
+    const found = add(mul(offset, dilation[i]!), start);
+    // Where a window holds nothing above the border's fill, the border came first: take the first element.
+    const place =
+      padding[i] === 0 ? found : where(lt(found, 0), remainder(found, dilation[i]!), found);
+    const along = mul(place, unit);
     position = position === undefined ? along : add(position, along);
     unit *= sizes[i]!;
   }

@@ -1,5 +1,5 @@
 /** Family `second_order`: outputs hold first derivatives already, gradients go through them. */
-import { add, alias, gradients, mul, reshape, stack, sub, sum, Tensor } from '@hebb/core';
+import { add, alias, gradients, mul, reshape, stack, sub, sum, type Tensor } from '@hebb/core';
 import * as core from '@hebb/core';
 import * as ops from '@hebb/ops';
 import { ints, maybeNum, num, text } from '../attrs.ts';
