@@ -24,14 +24,21 @@ function firstNonFinite(data: ArrayLike<number>, dtype: Column['dtype']): number
     for (let i = 0; i < data.length; i++) if ((data[i]! & mask) === mask) return i;
     return -1;
   }
-  // x - x is 0 for finite numbers only. Summed in blocks, so that the usual case has no branch a number.
+  // x · 0 is 0 for finite numbers only. Four sums at a time, as additions wait for each other.
   const block = 1024;
   for (let start = 0; start < data.length; start += block) {
     const end = Math.min(start + block, data.length);
-    let sum = 0;
-    for (let i = start; i < end; i++) sum += data[i]! - data[i]!;
-    if (sum === 0) continue;
-    for (let i = start; i < end; i++) if (!Number.isFinite(data[i]!)) return i;
+    let [a, b, c, d] = [0, 0, 0, 0];
+    let i = start;
+    for (; i + 3 < end; i += 4) {
+      a += data[i]! * 0;
+      b += data[i + 1]! * 0;
+      c += data[i + 2]! * 0;
+      d += data[i + 3]! * 0;
+    }
+    for (; i < end; i++) a += data[i]! * 0;
+    if (a + b + c + d === 0) continue;
+    for (i = start; i < end; i++) if (!Number.isFinite(data[i]!)) return i;
   }
   return -1;
 }
