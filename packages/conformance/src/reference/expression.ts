@@ -11,7 +11,7 @@
  *     index   = 'i' [('+' | '-') number] | name of an index
  *
  * A name alone is a tensor, or a function of x. An argument may be an option: `pad 1`. What follows a comma
- * at the top (", last axis") only explains.
+ * at the top is a remark (", last axis", ", 2 groups").
  */
 import * as core from '@hebb/core';
 import { fail, gather, matmul, mul, narrow, tensor, type Tensor } from '@hebb/core';
@@ -31,29 +31,15 @@ const lastSize = (x: Tensor): number => x.shape[x.rank - 1]!;
 
 const functions: Readonly<Record<string, NamedFunction>> = {
   detach: one(core.stopGradient),
-  elu: one((x) => ops.elu(x)),
-  gelu: one((x) => ops.gelu(x)),
   'gelu (erf)': one((x) => ops.gelu(x)),
   'gelu (tanh)': one((x) => ops.gelu(x, { approximate: 'tanh' })),
   logsigmoid: one(ops.logSigmoid),
-  silu: one((x) => ops.silu(x)),
-  softplus: one((x) => ops.softplus(x)),
 
-  // Reductions are over everything, normalisations over the last axis.
-  logsumexp: one((x) => ops.logsumexp(x)),
-  max: one((x) => core.max(x)),
-  mean: one((x) => ops.mean(x)),
-  norm: one((x) => ops.norm(x)),
-  prod: one((x) => core.prod(x)),
-  sum: one((x) => core.sum(x)),
-  var: one((x) => ops.variance(x)),
-  log_softmax: one((x) => ops.logSoftmax(x)),
-  softmax: one((x) => ops.softmax(x)),
   batch_norm: one((x) => ops.batchNorm(x, null, null, null, null, { training: true })),
-  instance_norm: one((x) => ops.instanceNorm(x)),
   layer_norm: one((x) => ops.layerNorm(x, lastSize(x))),
   rms_norm: one((x) => ops.rmsNorm(x, lastSize(x), null, { eps: 1e-5 })),
-  group_norm: ([x, groups]) => ops.groupNorm(x as Tensor, Number(groups)),
+  group_norm: ([x, groups], options) =>
+    ops.groupNorm(x as Tensor, Number(groups ?? options['groups'] ?? 1)),
 
   avg_pool2: pool(ops.avgPool2d, 2),
   max_pool2: pool(ops.maxPool2d, 2),
@@ -61,9 +47,6 @@ const functions: Readonly<Record<string, NamedFunction>> = {
   conv2d: ([x, w], options) => ops.conv2d(x as Tensor, w as Tensor, null, convOptions(options)),
   conv_transpose2d: ([x, w], options) =>
     ops.convTranspose2d(x as Tensor, w as Tensor, null, convOptions(options)),
-  matmul: ([a, b]) => matmul(a as Tensor, b as Tensor),
-  maximum: ([a, b]) => core.maximum(a!, b!),
-  minimum: ([a, b]) => core.minimum(a!, b!),
 };
 const convOptions = ({ pad = 0, padding = pad, stride = 1, dilation = 1 }: Options) => ({
   padding,
@@ -71,13 +54,20 @@ const convOptions = ({ pad = 0, padding = pad, stride = 1, dilation = 1 }: Optio
   dilation,
 });
 
-/** A function of the table, or any function of one tensor that the libraries have under the name. */
+/**
+ * A function of the table, or any that the libraries have under the name, with the arguments in order:
+ * reductions are then over everything, softmax over the last axis. Of several results the first counts.
+ */
 function functionNamed(name: string): NamedFunction | undefined {
   if (Object.hasOwn(functions, name)) return functions[name];
   const camel = name.replaceAll(/_([a-z0-9])/g, (_, c: string) => c.toUpperCase());
   for (const library of [ops, core] as readonly Readonly<Record<string, unknown>>[]) {
     const found = Object.hasOwn(library, camel) ? library[camel] : undefined;
-    if (typeof found === 'function') return one(found as (x: Tensor) => Tensor);
+    if (typeof found !== 'function') continue;
+    return (args) => {
+      const result = (found as (...args: readonly Value[]) => Value | readonly Value[])(...args);
+      return Array.isArray(result) ? (result as readonly Value[])[0]! : (result as Value);
+    };
   }
   return undefined;
 }
@@ -101,15 +91,16 @@ function tokens(source: string): Token[] {
   return found;
 }
 
-/** What a top-level comma separates from the expression only explains it. */
-function withoutRemark(source: string): string {
+/** The expression, and what a top-level comma separates from it: a remark, which may say `2 groups`. */
+function splitRemark(source: string): [text: string, remark: string] {
   let depth = 0;
   for (let k = 0; k < source.length; k++) {
     if (source[k] === '(' || source[k] === '[') depth += 1;
     else if (source[k] === ')' || source[k] === ']') depth -= 1;
-    else if (source[k] === ',' && depth === 0) return source.slice(0, k);
+    else if (source[k] === ',' && depth === 0)
+      return [source.slice(0, k).trim(), source.slice(k + 1)];
   }
-  return source;
+  return [source.trim(), ''];
 }
 
 class Parser {
@@ -119,13 +110,16 @@ class Parser {
   readonly #indices: Readonly<Record<string, readonly number[]>>;
   /** Smallest and largest offset of the running index: how far x[i] stays from the ends. */
   readonly #reach: readonly [number, number];
+  readonly #defaults: Options;
   #at = 0;
 
   constructor(
     source: string,
     names: Readonly<Record<string, Tensor>>,
     indices: Readonly<Record<string, readonly number[]>>,
+    defaults: Options,
   ) {
+    this.#defaults = defaults;
     this.#source = source;
     this.#tokens = tokens(source);
     this.#names = names;
@@ -221,9 +215,9 @@ class Parser {
     if (value !== undefined) return this.#take('[') ? this.#indexed(value) : value;
     const call = functionNamed(text);
     if (call === undefined) fail('expression', `unknown name ${text}`, this.#source);
-    if (!this.#take('(')) return call([this.#names['x']!], {});
+    if (!this.#take('(')) return call([this.#names['x']!], this.#defaults);
     const args: Value[] = [];
-    const options: Record<string, number> = {};
+    const options: Record<string, number> = { ...this.#defaults };
     do {
       const [name, number] = [this.#tokens[this.#at], this.#tokens[this.#at + 1]];
       const option = name?.kind === 'name' && number?.kind === 'number';
@@ -275,10 +269,14 @@ export function evaluate(
   names: Readonly<Record<string, Tensor>>,
   indices: Readonly<Record<string, readonly number[]>> = {},
 ): Tensor {
-  const text = withoutRemark(source).trim();
+  const [text, remark] = splitRemark(source);
+  const groups = /(\d+) groups?/.exec(remark)?.[1];
+  const options: Options = groups === undefined ? {} : { groups: Number(groups) };
   const known = functionNamed(text);
   const value =
-    known === undefined ? new Parser(text, names, indices).parse() : known([names['x']!], {});
+    known === undefined
+      ? new Parser(text, names, indices, options).parse()
+      : known([names['x']!], options);
   if (typeof value === 'number') fail('expression', 'is a plain number', source, 'a tensor');
   return value;
 }
