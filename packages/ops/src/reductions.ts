@@ -293,8 +293,9 @@ const logsumexpOp = composite('logsumexp', {
   vjp: ({ grads: [g], inputs: [x], outputs: [y], attrs }) => {
     const { dim } = attrs as AxesAttrs;
     const value = kept(y!, x!, dim);
+    // Divided by its sum once more: the rounding of a large value would weigh on every share.
     const share = exp(where(eq(x!, value), 0, sub(x!, value)));
-    return [mul(kept(g!, x!, dim), share)];
+    return [mul(kept(g!, x!, dim), div(share, sum(share, dim, true)))];
   },
   onnx: reduceNode('ReduceLogSumExp', 18),
   samples,
