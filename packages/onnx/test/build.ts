@@ -22,6 +22,9 @@ export function info(
   };
 }
 
+const isList = (value: readonly number[] | AttributeProto): value is readonly number[] =>
+  Array.isArray(value);
+
 export function node(
   op: string,
   inputs: readonly string[],
@@ -37,8 +40,8 @@ export function node(
     attribute: Object.entries(attributes).map(([key, value]) => {
       if (typeof value === 'number') return makeAttribute(key, { type: 'int', value });
       if (typeof value === 'string') return makeAttribute(key, { type: 'string', value });
-      if ('metadataProps' in value || 'floats' in value) return { ...value, name: key };
-      return makeAttribute(key, { type: 'ints', value });
+      if (isList(value)) return makeAttribute(key, { type: 'ints', value });
+      return { ...value, name: key };
     }),
     metadataProps: [],
     deviceConfigurations: [],

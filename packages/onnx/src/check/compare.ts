@@ -1,10 +1,9 @@
 /** Whether two values agree, as the ONNX test suite asks it. */
-import { bfloat16Value, float16Value } from '@hebb/core';
 import type { OnnxDtype } from '../codec/dtypes.ts';
 import type { TensorData } from '../codec/tensor.ts';
 import { isTensor } from '../codec/value.ts';
 import type { OnnxValue } from '../codec/value.ts';
-import { unpackCodes } from '../import/narrow.ts';
+import { hostNumbersOf } from '../import/numbers.ts';
 
 export interface Tolerance {
   readonly rtol: number;
@@ -111,7 +110,7 @@ export function compareTensors(
       `${JSON.stringify(other[at])} at ${at}, wanted ${JSON.stringify(expected.data[at])}`,
     );
   }
-  const [a, b] = [numbersOf(actual), numbersOf(expected)];
+  const [a, b] = [hostNumbersOf(actual), hostNumbersOf(expected)];
   const wide = widest(tolerance, coarse[expected.dtype]);
   const { rtol } = wide;
   const atol = wide.atol + (wide.scale ?? 0) * largest(b);
@@ -150,15 +149,3 @@ function largest(values: ArrayLike<number | bigint>): number {
 
 const widest = (a: Tolerance, b: Tolerance | undefined): Tolerance =>
   b === undefined ? a : { ...a, rtol: Math.max(a.rtol, b.rtol), atol: Math.max(a.atol, b.atol) };
-
-/** Elements that can be subtracted; codes of types that have no numbers here compare as codes. */
-function numbersOf(tensor: TensorData): ArrayLike<number | bigint> {
-  const { dtype, data, shape } = tensor;
-  if (dtype === 'float16') return Float64Array.from(data, float16Value);
-  if (dtype === 'bfloat16') return Float64Array.from(data, bfloat16Value);
-  if (/^(u?int[24]|float[468]e)/.test(dtype)) {
-    const count = shape.reduce((n, dim) => n * dim, 1);
-    return unpackCodes(dtype, data as Uint8Array, count);
-  }
-  return data as ArrayLike<number | bigint>;
-}

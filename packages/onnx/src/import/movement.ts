@@ -2,6 +2,7 @@
 import { fromBits } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import type { Call } from './call.ts';
+import { codedHost, isNarrow } from './narrow.ts';
 import { isHost } from './value.ts';
 import type { HostTensor, Value } from './value.ts';
 
@@ -9,6 +10,10 @@ import type { HostTensor, Value } from './value.ts';
 export function movement(call: Call, value: Value, move: (x: Tensor) => Tensor, part = ''): Value {
   if (isHost(value) && value.dtype === 'string') {
     return moveStrings(call, [value], ([x]) => move(x!), part);
+  }
+  if (isHost(value) && isNarrow(value.dtype)) {
+    const coded = codedHost(value);
+    return { ...coded, codes: move(coded.codes) };
   }
   if ('kind' in value && value.kind === 'coded') return { ...value, codes: move(value.codes) };
   return move(call.asTensor(value));

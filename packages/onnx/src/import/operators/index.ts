@@ -13,6 +13,7 @@ import { linearOperators } from './linear.ts';
 import { lossOperators } from './loss.ts';
 import { normalisationOperators } from './normalisation.ts';
 import { poolOperators } from './pool.ts';
+import { quantisedOperators } from './quantised.ts';
 import { reductionOperators } from './reduction.ts';
 import { sequenceOperators } from './sequence.ts';
 import { shapeOperators } from './shape.ts';
@@ -28,6 +29,7 @@ const onnxOperators: OperatorTable = {
   ...poolOperators,
   ...normalisationOperators,
   ...lossOperators,
+  ...quantisedOperators,
   ...controlOperators,
   ...sequenceOperators,
 };

@@ -25,11 +25,12 @@ import { DataType } from '../../codec/dtypes.ts';
 import type { OnnxDtype } from '../../codec/dtypes.ts';
 import type { Call } from '../call.ts';
 import { movement, moveStrings } from '../movement.ts';
+import type { EncodeOptions } from '../narrow.ts';
 import { since } from '../table.ts';
 import type { OperatorEntry, OperatorTable } from '../table.ts';
 import { float32, int64, isHost, strings } from '../value.ts';
 import type { HostTensor, Value } from '../value.ts';
-import { castTo } from './cast.ts';
+import { bitCast, castTo } from './cast.ts';
 import { padded } from './pad.ts';
 
 const moving = (version: number, fn: (c: Call, x: Tensor) => Tensor): OperatorEntry =>
@@ -290,6 +291,11 @@ function expanded(c: Call, x: Tensor): Tensor {
   return broadcastTo(x, broadcastShapes(c.op, x.shape, c.ints(1)));
 }
 
+const encoding = (c: Call): EncodeOptions => ({
+  saturate: c.attr.bool('saturate', true),
+  roundMode: c.attr.string('round_mode', 'up'),
+});
+
 export const shapeOperators: OperatorTable = {
   Identity: [since(1, (c) => c.value(0))],
   Constant: [since(1, constant)],
@@ -299,9 +305,10 @@ export const shapeOperators: OperatorTable = {
   Range: [since(1, range)],
   Cast: [
     since(1, (c) => castTo(c, c.value(0), oldCastType(c))),
-    since(6, (c) => castTo(c, c.value(0), c.dtypeAttribute('to'))),
+    since(6, (c) => castTo(c, c.value(0), c.dtypeAttribute('to'), encoding(c))),
   ],
-  CastLike: [since(1, (c) => castTo(c, c.value(0), c.dtype(1)))],
+  CastLike: [since(1, (c) => castTo(c, c.value(0), c.dtype(1), encoding(c)))],
+  BitCast: [since(1, (c) => bitCast(c, c.dtypeAttribute('to')))],
   Reshape: [
     moving(1, (c, x) => reshape(x, reshapeTarget(c, x.shape, c.attr.ints('shape', [])))),
     moving(5, (c, x) => reshape(x, reshapeTarget(c, x.shape, c.ints(1)))),
