@@ -69,7 +69,7 @@ async function compareStatistics({ op, attrs, outputs }: Case): Promise<void> {
   }
 }
 
-const all = casesOf('init');
+const all = await casesOf('init');
 describe('initialisers draw with the statistics of PyTorch', () => {
   eachCase(
     all.filter(

@@ -70,7 +70,8 @@ async function follow(given: Case, dtype: DType): Promise<void> {
     ]),
   );
   const optimizer = optimizers[given.op]!(settingsOf(attrs));
-  const groups = attrs.groups as (Record<string, unknown> & { names: string[] })[] | undefined;
+  const groups = attrs.groups as
+    (Case['attrs'] & { readonly names: readonly string[] })[] | undefined;
   if (groups === undefined) optimizer.attach(Object.values(parameters));
   else {
     optimizer.attach(
@@ -106,7 +107,7 @@ async function follow(given: Case, dtype: DType): Promise<void> {
   expect(step.signatures).toBe(1);
 }
 
-const all = casesOf('optimisers');
+const all = await casesOf('optimisers');
 describe.each(['float32', 'float64'] as const)('optimizers follow PyTorch in %s', (dtype) => {
   eachCase(
     all.filter(({ op }) => op in optimizers),

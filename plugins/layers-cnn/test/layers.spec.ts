@@ -21,7 +21,7 @@ import {
   MaxPool3d,
 } from '../src/index.ts';
 import { casesOf, eachCase, expectClose, numbers, toTensor } from './reference.ts';
-import type { Case, Values } from './reference.ts';
+import type { Case } from './reference.ts';
 
 beforeAll(async () => {
   await init(cpu());
@@ -91,7 +91,7 @@ async function compare(layer: Layer, given: Case, dtype: DType): Promise<void> {
     tolerance,
     'output',
   );
-  const cotangent = (given as Case & { cotangents?: Record<string, Values> }).cotangents?.output;
+  const cotangent = given.cotangents.output;
   if (cotangent === undefined) return;
   const loss = sum(layer.forward(x).mul(toTensor(cotangent, dtype)));
   const parameters = layer.namedParameters();
@@ -111,10 +111,13 @@ async function compare(layer: Layer, given: Case, dtype: DType): Promise<void> {
   }
 }
 
+const convolutions = await casesOf('convolution');
+const normalisations = await casesOf('normalisation');
+
 describe.each(['float32', 'float64'] as const)('layers follow PyTorch in %s', (dtype) => {
-  const cases = casesOf('convolution').filter((each) => layerOf(each, dtype) !== undefined);
+  const cases = convolutions.filter((each) => layerOf(each, dtype) !== undefined);
   it('in enough cases to mean something', () => {
-    if (casesOf('convolution').length > 0) expect(cases.length).toBeGreaterThan(40);
+    if (convolutions.length > 0) expect(cases.length).toBeGreaterThan(40);
   });
   eachCase(cases, async (given) => compare(layerOf(given, dtype)!, given, dtype));
 });
@@ -139,7 +142,7 @@ describe('batch normalisation follows PyTorch', () => {
   };
 
   eachCase(
-    casesOf('normalisation').filter(({ op }) => op === 'batch_norm'),
+    normalisations.filter(({ op }) => op === 'batch_norm'),
     async (given) => {
       const layer = make(given.inputs.x!.shape, given.attrs as Attrs);
       layer.train(given.attrs.training === true);
@@ -156,7 +159,7 @@ describe('batch normalisation follows PyTorch', () => {
         const values = layer.parameters().map(({ value }) => value);
         return { y, grads: gradients(sum(y.mul(cotangent)), [x, ...values]) };
       });
-      const cotangent = (given as Case & { cotangents: Record<string, Values> }).cotangents.output!;
+      const cotangent = given.cotangents.output!;
       const { y, grads } = await step(
         toTensor(given.inputs.x!, 'float32'),
         toTensor(cotangent, 'float32'),
@@ -174,7 +177,7 @@ describe('batch normalisation follows PyTorch', () => {
 
   describe('over several steps', () => {
     eachCase(
-      casesOf('normalisation').filter(({ op }) => op === 'batch_norm_steps'),
+      normalisations.filter(({ op }) => op === 'batch_norm_steps'),
       async (given) => {
         const layer = make(given.inputs.x0!.shape, given.attrs as Attrs);
         layer.loadStateDict(

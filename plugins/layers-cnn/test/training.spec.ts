@@ -215,13 +215,14 @@ async function followGan(given: Case): Promise<void> {
   expectClose((await score.data()) as Float32Array, numbers(outputs.score!), tolerance, 'score');
 }
 
+const runs = await casesOf('training');
 describe('training runs follow PyTorch', () => {
   eachCase(
-    casesOf('training').filter(({ attrs }) => attrs.model === 'dcgan'),
+    runs.filter(({ attrs }) => attrs.model === 'dcgan'),
     followGan,
   );
   eachCase(
-    casesOf('training').filter(({ attrs }) => String(attrs.model) in models),
+    runs.filter(({ attrs }) => String(attrs.model) in models),
     follow,
   );
 });
