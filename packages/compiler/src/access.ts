@@ -1,5 +1,5 @@
 /** Which buffers kernels read and write, and whether a result may take over the memory of something they read. */
-import { dtypeInfo, sizeOf } from '@hebb/core';
+import { dtypeInfo, sameShape, sizeOf, stridesOf } from '@hebb/core';
 import { bijection, sameIndex } from './affine.ts';
 import type { BufferDraft } from './buffers.ts';
 import type { Index, Instruction, Kernel, LoopKernel, RoutineKernel } from './ir.ts';
@@ -61,8 +61,27 @@ export function canOverwrite(
   if (dtypeInfo(a.dtype).bytes !== dtypeInfo(b.dtype).bytes) return false;
   if (sizeOf(a.shape) !== sizeOf(b.shape)) return false;
   if (kernel.kind === 'scan') return false;
-  if (kernel.kind === 'routine') return canOverwriteInEpilogue(kernel, old, result);
+  if (kernel.kind === 'routine') {
+    return canScatterInto(kernel, old, result) || canOverwriteInEpilogue(kernel, old, result);
+  }
   return canOverwriteInLoops(kernel, old, result);
+}
+
+/** A scatter into what is there: without a copy, if that is the memory of the result. */
+function canScatterInto(
+  { op, inputs, outputs, results }: RoutineKernel,
+  old: number,
+  result: number,
+): boolean {
+  if (op !== 'scatter' && op !== 'scatterElements') return false;
+  const [into, ...others] = inputs;
+  return (
+    outputs[0] === result &&
+    into!.buffer === old &&
+    into!.offset === 0 &&
+    sameShape(into!.strides, stridesOf(results[0]!.shape)) &&
+    others.every(({ buffer }) => buffer !== old)
+  );
 }
 
 function canOverwriteInEpilogue(kernel: RoutineKernel, old: number, result: number): boolean {

@@ -23,6 +23,8 @@ export class Cluster {
   readonly id: number;
   /** Sizes of the loop variables; inner ones of reductions are appended. */
   readonly sizes: number[];
+  /** How many of them it began with. */
+  readonly rank: number;
   /** Variables of the inner loops, once something needs the kernel to have two levels. */
   inner: readonly number[] | undefined;
   readonly outputs: Output[] = [];
@@ -38,6 +40,7 @@ export class Cluster {
   constructor(id: number, sizes: readonly number[]) {
     this.id = id;
     this.sizes = [...sizes];
+    this.rank = sizes.length;
   }
 
   /** Runs loops of its own, so that values can be computed in it. */

@@ -6,7 +6,7 @@ import type { Cluster } from './cluster.ts';
 import type { Value } from './dag.ts';
 import type { EmitContext } from './emit.ts';
 import { Grouping } from './group.ts';
-import type { GroupOptions } from './group.ts';
+import type { GroupOptions } from './placing.ts';
 import type { Kernel, Program, RoutineKernel, ScanKernel } from './ir.ts';
 import { planMemory } from './memory.ts';
 import { loopKernel, routineKernel } from './routines.ts';

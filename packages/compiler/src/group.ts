@@ -5,35 +5,39 @@
  * does. Clusters demand values at coordinates over their loops; a value either joins clusters that demand
  * it (it is *inline* there, maybe stored as well) or gets a cluster of its own and is loaded.
  */
-import { fail, sizeOf, stridesOf } from '@hebb/core';
-import {
-  bijection,
-  divideIndex,
-  indexKey,
-  shiftIndex,
-  substitute,
-  variableIndex,
-  variablesOf,
-} from './affine.ts';
+import { fail, sizeOf } from '@hebb/core';
+import { bijection, indexKey, shiftIndex, variablesOf } from './affine.ts';
 import { Cluster, sizeProduct } from './cluster.ts';
 import type { Demand } from './cluster.ts';
 import type { DagNode, Value } from './dag.ts';
 import { elementCost, isElementwise } from './elementwise.ts';
 import type { Index } from './ir.ts';
-import { isMovement, moveBack, ravel, unravel } from './movement.ts';
+import { isMovement, moveBack, ravel } from './movement.ts';
+import {
+  accessOf,
+  evaluations,
+  gatherCoords,
+  innerCoords,
+  isParallel,
+  matchLoops,
+  matchReduction,
+  rebaseOn,
+  reducedSizes,
+  reductionCoords,
+  setInner,
+  viewFor,
+} from './placing.ts';
+import type { Access, GroupOptions, InnerChoice } from './placing.ts';
 import { COPY, memoryOf } from './simplify.ts';
 import type { Simplified } from './simplify.ts';
-import { isDense, stridedView } from './views.ts';
-import type { StridedView } from './views.ts';
 
 /** Bodies beyond this many operations, or that touch more values, are split: registers and code are finite. */
 const MAX_OPERATIONS = 240;
 const MAX_LOADS = 40;
 /** What a kernel of its own costs, in units of an addition: the loop's start and a barrier. */
 const KERNEL_COST = 2000;
-/** With fewer rows than this, rows longer than that are not worked on one at a time: nothing could run in parallel. */
-const FEW_ROWS = 4;
-const LONG_ROW = 1 << 14;
+/** Loops of fewer turns are mostly start: those over one shape go into one kernel. */
+const SMALL = 4096;
 
 const reductions = new Set(['sum', 'prod', 'max', 'min', 'argmax', 'argmin']);
 const gathers = new Set(['gather', 'gatherElements']);
@@ -42,13 +46,6 @@ export const isReduction = (op: string): boolean => reductions.has(op);
 export const isGather = (op: string): boolean => gathers.has(op);
 const isCode = (op: string): boolean => isElementwise(op) || isGather(op) || op === COPY;
 const isFree = (op: string): boolean => op === 'full' || op === 'iota';
-
-export interface GroupOptions {
-  /** Whether code can be attached to the routine's result. */
-  readonly epilogue: (op: string) => boolean;
-  /** Whether the routine reads this input through any strides; else it is made dense. */
-  readonly strided: (op: string, input: number) => boolean;
-}
 
 export class ValueState {
   readonly demands = new Map<Cluster, Demand[]>();
@@ -149,10 +146,11 @@ export class Grouping {
     }
   }
 
-  /** A cluster that computes the value at its own loops and stores it. */
+  /** A cluster that computes the value at its own loops and stores it: one with the same loops, or a new one. */
   #ownCluster(value: Value): Cluster {
-    const cluster = this.#cluster(value.shape);
-    const coords = cluster.coordinates(value.shape.length);
+    const adopted = this.#adopt(value, value);
+    const cluster = adopted?.cluster ?? this.#cluster(value.shape);
+    const coords = adopted?.coords ?? cluster.coordinates(value.shape.length);
     this.#demand(value, cluster, coords, false);
     this.#store(value, cluster, coords);
     return cluster;
@@ -224,8 +222,9 @@ export class Grouping {
     const axis = value.node.attrs['axis'] as number;
     let start = 0;
     state.homes = value.node.inputs.map((part) => {
-      const cluster = this.#cluster(part.shape);
-      const coords = cluster.coordinates(part.shape.length);
+      const adopted = this.#adopt(part, value);
+      const cluster = adopted?.cluster ?? this.#cluster(part.shape);
+      const coords = adopted?.coords ?? cluster.coordinates(part.shape.length);
       const from = start;
       start += part.shape[axis]!;
       const place = coords.map((coord, i) => (i === axis ? shiftIndex(coord, from) : coord));
@@ -240,7 +239,8 @@ export class Grouping {
     const state = this.state(value);
     const takers = [...state.demands.keys()].filter((cluster) => this.#fits(value, cluster));
     const everyone = takers.length === state.demands.size;
-    if (!state.inMemory && everyone && (takers.length <= 1 || this.#isCheap(value))) {
+    const alone = takers.length <= 1 && !(takers.length === 1 && this.#leaves(value, takers[0]!));
+    if (!state.inMemory && everyone && (alone || this.#isCheap(value))) {
       for (const cluster of takers) this.#join(value, cluster);
       return;
     }
@@ -268,18 +268,21 @@ export class Grouping {
         return;
       }
     }
-    const host = clusters.find((cluster) => {
-      const inner = this.#bind(value, cluster);
-      if (inner === undefined || !this.#mayStore(value, cluster)) return false;
-      setInner(cluster, inner);
-      this.#store(value, cluster, state.demands.get(cluster)![0]!.coords);
-      return true;
-    });
+    const before = (cluster: Cluster): number => (cluster.inner === undefined ? 1 : 0);
+    const host = clusters
+      .sort((a, b) => before(a) - before(b))
+      .find((cluster) => {
+        const inner = this.#bind(value, cluster);
+        if (inner === undefined || !this.#mayStore(value, cluster)) return false;
+        setInner(cluster, inner);
+        this.#store(value, cluster, state.demands.get(cluster)![0]!.coords);
+        return true;
+      });
     if (host !== undefined) {
       this.#join(value, host);
     } else {
       const own = this.#ownCluster(value);
-      setInner(own, { fresh: reducedSizes(value) });
+      if (own.inner === undefined) setInner(own, { fresh: reducedSizes(value) });
       this.#join(value, own);
     }
     this.#settle(value);
@@ -311,8 +314,8 @@ export class Grouping {
   /** Whether computing the value in the cluster costs no more than storing and loading it. */
   #fits(value: Value, cluster: Cluster): boolean {
     const demands = this.state(value).demands.get(cluster)!;
-    if (!cluster.isLoop || cluster.operations + demands.length > MAX_OPERATIONS) return false;
-    if (cluster.loads > MAX_LOADS) return false;
+    if (!hasRoom(cluster, demands.length)) return false;
+    if (isComputed(value)) return true;
     const size = sizeOf(value.shape);
     let turns = 0;
     for (const { coords } of demands) turns += evaluations(cluster, coords);
@@ -328,6 +331,8 @@ export class Grouping {
     const walk = (x: Value): boolean => {
       const { node } = x;
       if (isFree(node.op)) return true;
+      // A statistic of a row or a parameter: to load it is next to nothing.
+      if (sizeOf(x.shape) * 8 <= size) return true;
       if (isMovement(node.op)) return walk(node.inputs[0]!);
       if (isElementwise(node.op)) {
         cost += elementCost(node.op);
@@ -335,7 +340,7 @@ export class Grouping {
       }
       const kept = node.op === 'input' || this.state(x).inMemory;
       if (!kept) return false;
-      if (sizeOf(x.shape) * 8 > size) leaves.add(x);
+      leaves.add(x);
       return leaves.size <= 2;
     };
     return walk(value);
@@ -374,7 +379,8 @@ export class Grouping {
         inner === undefined ? variables.filter((v) => !rest.includes(v)) : cluster.outer;
       if (bijection(flat, outer, sizes, size) === undefined) continue;
       if (inner !== undefined) return { coords, inner: undefined };
-      if (isParallel(size, sizeProduct(rest, sizes))) return { coords, inner: rest };
+      // A lone number is not worth two levels of loops.
+      if (size > 1 && isParallel(size, sizeProduct(rest, sizes))) return { coords, inner: rest };
     }
     return undefined;
   }
@@ -401,12 +407,20 @@ export class Grouping {
     });
   }
 
+  /** Belongs in a routine's epilogue, which the only cluster that takes it cannot become. */
+  #leaves(value: Value, taker: Cluster): boolean {
+    if (!this.#followsRoutine(value)) return false;
+    if (taker.inner !== undefined) return true;
+    const level = this.#canHost(value, taker);
+    return level === undefined || level.inner !== undefined;
+  }
+
   /** Inner loops under which the cluster can compute the reduction, if it can. */
   #bind(value: Value, cluster: Cluster): InnerChoice | undefined {
     const demands = this.state(value).demands.get(cluster)!;
     const [demand] = demands as [Demand];
     if (demands.length !== 1 || demand.guarded || cluster.routine !== undefined) return undefined;
-    if (cluster.operations > MAX_OPERATIONS) return undefined;
+    if (!hasRoom(cluster, 1)) return undefined;
     const { sizes, variables, inner } = cluster;
     const flat = ravel(demand.coords, value.shape, sizes);
     const used = variablesOf(flat);
@@ -433,6 +447,57 @@ export class Grouping {
       return undefined;
     }
     return choice;
+  }
+
+  /**
+   * A cluster with the same loops that may compute the value as well, and does better for it: they read the
+   * same memory, or are so small that starting a kernel is most of the work. `target` is what is written.
+   */
+  #adopt(value: Value, target: Value): { cluster: Cluster; coords: readonly Index[] } | undefined {
+    if (this.#followsRoutine(value)) return undefined;
+    for (let i = this.clusters.length - 1; i >= 0; i--) {
+      const cluster = this.clusters[i]!;
+      if (cluster.routine !== undefined || !hasRoom(cluster, 2)) continue;
+      const coords = isReduction(value.node.op)
+        ? matchReduction(value, cluster)
+        : matchLoops(value.shape, cluster);
+      if (coords === undefined) continue;
+      const small = sizeOf(cluster.sizes) <= SMALL && !isReduction(value.node.op);
+      if (!small && !this.#shares(value, cluster, coords, sizeOf(cluster.sizes), 3)) continue;
+      if (!this.#mayStore(value, cluster) || !this.#mayStore(target, cluster)) continue;
+      return { cluster, coords };
+    }
+    return undefined;
+  }
+
+  /** Whether something large that the value is made of is needed by the cluster at the same place. */
+  #shares(
+    value: Value,
+    cluster: Cluster,
+    coords: readonly Index[],
+    size: number,
+    depth: number,
+  ): boolean {
+    const { node } = value;
+    const { op } = node;
+    const at = (x: Value, place: readonly Index[]): boolean => {
+      if (isFree(x.node.op) || sizeOf(x.shape) * 4 < size) return false;
+      const key = place.map(indexKey).join(',');
+      const demands = this.state(x).demands.get(cluster);
+      if (demands?.some((demand) => demand.key === key) === true) return true;
+      return depth > 0 && this.#shares(x, cluster, place, size, depth - 1);
+    };
+    if (isReduction(op)) {
+      const inner = reductionCoords(value, cluster, coords);
+      return inner !== undefined && at(node.inputs[0]!, inner);
+    }
+    if (isMovement(op)) {
+      const input = node.inputs[0]!;
+      const place = moveBack(op, node.attrs, coords, value.shape, input.shape, cluster.sizes);
+      return place !== undefined && at(input, place.coords);
+    }
+    if (!isElementwise(op) && op !== COPY) return false;
+    return node.inputs.some((x) => at(x, coords));
   }
 
   /** Undoes `#attach` where the code turned out not to be writable over the routine's axes. */
@@ -477,138 +542,20 @@ export class Grouping {
   }
 }
 
-// --- helpers ---
+const hasRoom = (cluster: Cluster, operations: number): boolean =>
+  cluster.isLoop &&
+  cluster.operations + operations <= MAX_OPERATIONS &&
+  cluster.loads + cluster.outputs.length <= MAX_LOADS;
 
-/** How something reads a value: any strides, row-major without gaps, or a buffer of its own from the start. */
-export type Access = 'strided' | 'dense' | 'whole';
-
-export function accessOf({ op, record }: DagNode, input: number, options: GroupOptions): Access {
-  if (op === 'scan') return 'whole';
-  return record === undefined && options.strided(op, input) ? 'strided' : 'dense';
+/** Made of positions and constants alone, by little work: never worth memory. */
+function isComputed(value: Value): boolean {
+  let cost = 0;
+  const walk = ({ node }: Value): boolean => {
+    if (isFree(node.op)) return true;
+    if (isMovement(node.op)) return walk(node.inputs[0]!);
+    if (!isElementwise(node.op)) return false;
+    cost += elementCost(node.op);
+    return cost <= 4 && node.inputs.every(walk);
+  };
+  return walk(value);
 }
-
-export function viewFor(value: Value, access: Access): StridedView {
-  const whole = { base: value, strides: stridesOf(value.shape), offset: 0 };
-  if (access === 'whole') return whole;
-  const view = stridedView(value);
-  return access === 'strided' || isDense(value, view) ? view : whole;
-}
-
-type InnerChoice =
-  | { readonly existing: readonly number[]; readonly fresh?: undefined }
-  | { readonly fresh: readonly number[]; readonly existing?: undefined };
-
-function setInner(cluster: Cluster, choice: InnerChoice): void {
-  cluster.inner = choice.existing ?? choice.fresh.map((size) => cluster.addVariable(size));
-}
-
-const isParallel = (rows: number, length: number): boolean =>
-  rows >= FEW_ROWS || length <= LONG_ROW;
-
-export function reducedAxes({ node }: Value): readonly number[] {
-  return (node.attrs['axes'] as readonly number[] | undefined) ?? [node.attrs['axis'] as number];
-}
-
-function reducedSizes(value: Value): number[] {
-  const input = value.node.inputs[0]!;
-  return reducedAxes(value).map((axis) => input.shape[axis]!);
-}
-
-function innerCoords(
-  reduced: readonly number[],
-  inner: readonly number[],
-  sizes: readonly number[],
-): readonly Index[] | undefined {
-  const coords = inner.map((v) => variableIndex(v, sizes));
-  return unravel(
-    ravel(
-      coords,
-      inner.map((v) => sizes[v]!),
-      sizes,
-    ),
-    reduced,
-    sizes,
-  );
-}
-
-/** Where a reduction in the cluster reads its input, given where its result is needed. */
-export function reductionCoords(
-  value: Value,
-  { inner, sizes }: Cluster,
-  coords: readonly Index[],
-): Index[] | undefined {
-  const axes = reducedAxes(value);
-  const within = innerCoords(reducedSizes(value), inner!, sizes);
-  if (within === undefined) return undefined;
-  let next = 0;
-  return value.node.inputs[0]!.shape.map((_, axis) => {
-    const k = axes.indexOf(axis);
-    return k >= 0 ? within[k]! : coords[next++]!;
-  });
-}
-
-/** Where a gather reads its index, given where its result is needed. */
-export function gatherCoords({ node }: Value, coords: readonly Index[]): readonly Index[] {
-  if (node.op === 'gatherElements') return coords;
-  const axis = node.attrs['axis'] as number;
-  return coords.slice(axis, axis + node.inputs[1]!.shape.length);
-}
-
-/** How often the loops evaluate something at these coordinates, if it is not repeated in loops it does not depend on. */
-function evaluations({ sizes, inner }: Cluster, coords: readonly Index[]): number {
-  const used = new Set<number>();
-  for (const coord of coords) variablesOf(coord, used);
-  if (inner !== undefined) {
-    const isInner = inner.some((v) => used.has(v));
-    return sizes.reduce((n, size, v) => (!isInner && inner.includes(v) ? n : n * size), 1);
-  }
-  let last = sizes.length - 1;
-  while (last >= 0 && !used.has(last)) last -= 1;
-  let count = 1;
-  for (let v = 0; v <= last; v++) count *= sizes[v]!;
-  return count;
-}
-
-/** The cluster's loop variables as indices over the axes of the value, of which each is needed once. */
-function rebaseOn(
-  value: Value,
-  cluster: Cluster,
-  coords: readonly Index[],
-  size: number,
-): readonly Index[] | undefined {
-  const { sizes, variables } = cluster;
-  const digits = bijection(ravel(coords, value.shape, sizes), variables, sizes, size);
-  if (digits === undefined) return undefined;
-  const axes = value.shape;
-  const flat = ravel(
-    axes.map((_, axis) => variableIndex(axis, axes)),
-    axes,
-    axes,
-  );
-  const rebase: Index[] = [];
-  for (const variable of variables) {
-    let index: Index = { offset: 0, terms: [] };
-    for (const digit of digits) {
-      if (digit.variable !== variable) continue;
-      const above = divideIndex(flat, digit.stride, axes)?.quotient;
-      const within = above === undefined ? undefined : divideIndex(above, digit.extent, axes);
-      if (within === undefined) return undefined;
-      const scaled = within.remainder.terms.map((term) => ({
-        ...term,
-        stride: term.stride * digit.div,
-      }));
-      index = { offset: index.offset, terms: [...index.terms, ...scaled] };
-    }
-    // Through `substitute` for the canonical form.
-    const canonical = substitute(index, coordsOf(axes), axes);
-    if (canonical === undefined) return undefined;
-    rebase.push(canonical);
-  }
-  const known = cluster.outputs.every(({ coords: at, place }) =>
-    [...at, ...place].every((index) => substitute(index, rebase, axes) !== undefined),
-  );
-  return known ? rebase : undefined;
-}
-
-const coordsOf = (shape: readonly number[]): Index[] =>
-  shape.map((_, axis) => variableIndex(axis, shape));

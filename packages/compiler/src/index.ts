@@ -3,3 +3,13 @@ export { compileGraph } from './compile.ts';
 export type { CompileGraphOptions } from './compile.ts';
 export type * from './ir.ts';
 export { evaluateIndex, isLinear, rangeOf } from './affine.ts';
+export {
+  formatBytes,
+  formatFlops,
+  formatGraph,
+  formatIndex,
+  formatInstruction,
+  formatPlan,
+  formatProgram,
+} from './dump.ts';
+export type { FormatOptions } from './dump.ts';

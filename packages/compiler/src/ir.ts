@@ -158,7 +158,8 @@ export interface View {
 /**
  * Ops and their inputs: those of core's primitive (or of the claimed composite) with these exceptions.
  * `matmul` has attributes `{}`: inputs are [...batch, m, k] and [...batch, k, n] with equal batch axes;
- * transposes and broadcasts are in the strides.
+ * transposes and broadcasts are in the strides. `scatter` and `scatterElements` may have their first input
+ * and their output at the same place: there is nothing to copy then.
  */
 export interface RoutineKernel {
   readonly kind: 'routine';

@@ -3,6 +3,7 @@ import { lower } from '@hebb/core';
 import type { Graph, Op } from '@hebb/core';
 import { Builder } from './dag.ts';
 import type { DagNode, Value } from './dag.ts';
+import { optimizeScans } from './scans.ts';
 
 export interface Simplified {
   readonly inputs: readonly Value[];
@@ -20,7 +21,7 @@ export function simplifyGraph(
   keep: (op: Op) => boolean,
   separate: boolean,
 ): Simplified {
-  const lowered = lower(graph, keep);
+  const lowered = optimizeScans(lower(graph, keep));
   const builder = new Builder();
   const values: Value[] = [];
   const inputs = lowered.inputs.map(

@@ -61,7 +61,8 @@ function identities(
       if (b.node.op === 'neg') return make('sub', [a, b.node.inputs[0]!]);
       if (a.node.op === 'neg') return make('sub', [b, a.node.inputs[0]!]);
       if (isZeroSummand(constantOf(b), a)) return a;
-      return isZeroSummand(constantOf(a), b) ? b : undefined;
+      if (isZeroSummand(constantOf(a), b)) return b;
+      return joinPads(builder, a, b);
     }
     case 'sub': {
       if (b.node.op === 'neg') return make('add', [a, b.node.inputs[0]!]);
@@ -126,6 +127,61 @@ function neverNegativeZero({ node }: Value): boolean {
     default:
       return false;
   }
+}
+
+/** A value that is zero but for parts along one axis. */
+interface Parts {
+  readonly axis: number;
+  readonly parts: readonly { readonly start: number; readonly value: Value }[];
+}
+
+function partsOf(x: Value): Parts | undefined {
+  const { node, shape } = x;
+  if (node.op === 'concat') {
+    const axis = node.attrs['axis'] as number;
+    let start = 0;
+    const parts = node.inputs.map((value) => {
+      const at = start;
+      start += value.shape[axis]!;
+      return { start: at, value };
+    });
+    return { axis, parts: parts.filter(({ value }) => !is(constantOf(value), 0)) };
+  }
+  if (node.op !== 'pad' || Number(node.attrs['value']) !== 0) return undefined;
+  const [value] = node.inputs as [Value];
+  const low = node.attrs['low'] as readonly number[];
+  const interior = node.attrs['interior'] as readonly number[];
+  const grown = shape.map((_, i) => i).filter((i) => shape[i] !== value.shape[i]);
+  const [axis] = grown;
+  if (axis === undefined || grown.length > 1 || interior[axis] !== 0) return undefined;
+  return { axis, parts: [{ start: low[axis]!, value }] };
+}
+
+/**
+ * A sum of parts that do not overlap (gradients of slices) is their concatenation, but for the sign of a
+ * zero: -0 + 0 is 0.
+ */
+function joinPads(builder: Builder, a: Value, b: Value): Value | undefined {
+  const [left, right] = [partsOf(a), partsOf(b)];
+  if (left === undefined || right === undefined || left.axis !== right.axis) return undefined;
+  const { axis } = left;
+  const parts = [...left.parts, ...right.parts].sort((x, y) => x.start - y.start);
+  const pieces: Value[] = [];
+  let end = 0;
+  const fill = (to: number): boolean => {
+    if (to < end) return false;
+    const shape = a.shape.map((dim, i) => (i === axis ? to - end : dim));
+    const zero = a.dtype.endsWith('int64') ? 0n : 0;
+    if (to > end) pieces.push(builder.full(shape, zero, a.dtype));
+    return true;
+  };
+  for (const { start, value } of parts) {
+    if (!fill(start)) return undefined;
+    pieces.push(value);
+    end = start + value.shape[axis]!;
+  }
+  fill(a.shape[axis]!);
+  return builder.make('concat', pieces, { axis }, a);
 }
 
 function rewriteProduct(builder: Builder, a: Value, b: Value, aval: Aval): Value | undefined {
