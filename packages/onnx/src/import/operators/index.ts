@@ -4,6 +4,7 @@ import type { Op } from '@hebb/core';
 import { operators } from '@hebb/ops';
 import type { Domains } from '../program.ts';
 import type { OperatorTable } from '../table.ts';
+import { attentionOperators } from './attention.ts';
 import { controlOperators } from './control.ts';
 import { convOperators } from './conv.ts';
 import { derivedOperators } from './derived.ts';
@@ -14,6 +15,7 @@ import { lossOperators } from './loss.ts';
 import { normalisationOperators } from './normalisation.ts';
 import { poolOperators } from './pool.ts';
 import { quantisedOperators } from './quantised.ts';
+import { recurrentOperators } from './recurrent.ts';
 import { reductionOperators } from './reduction.ts';
 import { sequenceOperators } from './sequence.ts';
 import { shapeOperators } from './shape.ts';
@@ -30,6 +32,8 @@ const onnxOperators: OperatorTable = {
   ...normalisationOperators,
   ...lossOperators,
   ...quantisedOperators,
+  ...recurrentOperators,
+  ...attentionOperators,
   ...controlOperators,
   ...sequenceOperators,
 };
