@@ -3,6 +3,7 @@ import { placeholder } from './apply.ts';
 import { fail } from './error.ts';
 import { Graph, attrsKey, traceGraph } from './graph.ts';
 import type { GraphNode } from './graph.ts';
+import { tidyLoops } from './loops.ts';
 import { Node } from './node.ts';
 import type { Aval, Op } from './op.ts';
 import { Tensor } from './tensor.ts';
@@ -129,9 +130,15 @@ export function simplify(graph: Graph): Graph {
 }
 
 /**
- * What every backend starts from: composites expanded but for the claimed ones, equal computations
- * merged, dead ones dropped. Inputs and outputs keep their order.
+ * What every backend starts from: composites expanded but for the claimed ones, equal computations and
+ * loops merged, dead ones dropped. Inputs and outputs keep their order.
  */
 export function lower(graph: Graph, keep: (op: Op) => boolean = () => false): Graph {
-  return simplify(expandComposites(graph, keep));
+  let result = simplify(expandComposites(graph, keep));
+  // Loops that were merged may make others equal, those of the next layer say.
+  for (;;) {
+    const tidied = tidyLoops(result, simplify);
+    if (tidied === result) return result;
+    result = simplify(tidied);
+  }
 }

@@ -353,6 +353,26 @@ describe('calls', () => {
     expect(settled.map((s) => s.status)).toEqual(['rejected', 'fulfilled']);
   });
 
+  it('queue also behind one whose compilation takes long', async () => {
+    const slow: Backend = {
+      ...backend,
+      compile: async (...args) => {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return backend.compile(...args);
+      },
+    };
+    await withBackend(slow, async () => {
+      const v = new Variable(zeros([]));
+      const f = compile((x: Tensor) => {
+        v.value = v.value.mul(10).add(sum(x));
+      });
+      await f(ones([1]));
+      // The second signature is new, the third call is ready at once: it must not overtake.
+      await Promise.all([f(ones([2])), f(ones([1]))]);
+      await expectClose(v.value, [121]);
+    });
+  });
+
   it('advance a Generator inside, and eager code sees it', async () => {
     const a = new Generator(5);
     const f = compile(() => random.uniform(a.next(), [3]));

@@ -3,19 +3,23 @@ import {
   add,
   arange,
   grad,
+  lower,
+  matmul,
   mul,
   ones,
+  realize,
   scalar,
   scan,
   sum,
   tanh,
   tensor,
   traceGraph,
+  valueAndGrad,
   zeros,
   exp,
 } from '../src/index.ts';
 import type { Graph, Tensor } from '../src/index.ts';
-import { expectClose, start } from './support.ts';
+import { expectClose, numbers, start } from './support.ts';
 
 beforeAll(start);
 
@@ -112,6 +116,72 @@ describe('scan', () => {
       [slope((d) => loop(h0, xs, k0 + d))],
       1e-8,
     );
+  });
+
+  it('runs forward once for value and gradient', async () => {
+    const w = tensor([
+      [0.5, -0.2],
+      [0.1, 0.3],
+    ]);
+    const layer = (x: Tensor): Tensor =>
+      scan(
+        ([h], [e]) => {
+          const next = tanh(matmul(h!, w).add(e!));
+          return [[next], [next]];
+        },
+        [zeros([1, 2])],
+        [x],
+      )[1][0]!;
+    const x = arange(6).reshape([3, 1, 2]);
+    const [loss, g] = valueAndGrad((z: Tensor) => sum(layer(layer(z))))(x);
+    const { graph } = traceGraph([loss, g], []);
+    const loops = (traced: Graph) => traced.nodes.filter(({ op }) => op.name === 'scan').length;
+    // Two layers, each written forward, forward with inner values, and backward.
+    expect(loops(graph)).toBe(6);
+    expect(loops(lower(graph))).toBe(4);
+    // The same numbers as when value and gradient are computed apart.
+    const apart = grad((z: Tensor) => sum(layer(layer(z))))(x);
+    await expectClose(g, await numbers(apart));
+    await expectClose(loss, await numbers(sum(layer(layer(x)))));
+  });
+
+  it('keeps loops apart whose recurrences differ', async () => {
+    const run = (by: number): [Tensor[], Tensor[]] =>
+      scan(([c], [e]) => [[mul(c!, by).add(e!)], [mul(e!, by)]], [scalar(1)], [arange(3)]);
+    const [[a], [as]] = run(2);
+    const [[b], [bs]] = run(3);
+    await realize(a!, b!, as!, bs!);
+    await expectClose(a!, [12]);
+    await expectClose(b!, [32]);
+    await expectClose(as!, [0, 2, 4]);
+    await expectClose(bs!, [0, 3, 6]);
+  });
+
+  it('joins loops of one recurrence that stack different things, and stacks nothing for nobody', async () => {
+    const [first, x] = [scalar(1), arange(3)];
+    const run = (stacked: (c: Tensor, e: Tensor) => Tensor[]): [Tensor[], Tensor[]] =>
+      scan(([c], [e]) => [[add(c!, e!)], stacked(c!, e!)], [first], [x]);
+    const [[a], [before, twice]] = run((c, e) => [c, mul(e, 2)]);
+    const [[b], [again, product]] = run((c, e) => [mul(e, 2), mul(c, e)]);
+    const wanted = [a!, b!, before!, twice!, again!, product!];
+    const lowered = lower(traceGraph(wanted, []).graph);
+    const node = lowered.nodes.find(({ op }) => op.name === 'scan')!;
+    expect(lowered.nodes.filter(({ op }) => op.name === 'scan')).toHaveLength(1);
+    // One carry and three different sequences.
+    expect(node.outputs).toHaveLength(4);
+    await realize(...wanted);
+    expect(await Promise.all(wanted.map(numbers))).toEqual([
+      [4],
+      [4],
+      [1, 1, 2],
+      [0, 2, 4],
+      [0, 2, 4],
+      [0, 1, 4],
+    ]);
+    const [[c]] = run((y, e) => [exp(y), exp(e)]);
+    const alone = lower(traceGraph([c!], []).graph).nodes.find(({ op }) => op.name === 'scan')!;
+    expect(alone.outputs).toHaveLength(1);
+    expect((alone.attrs['body'] as Graph).nodes.map(({ op }) => op.name)).toEqual(['add']);
   });
 
   it('gives second order', async () => {
