@@ -23,8 +23,8 @@ export class Cluster {
   readonly id: number;
   /** Sizes of the loop variables; inner ones of reductions are appended. */
   readonly sizes: number[];
-  /** How many of them it began with. */
-  readonly rank: number;
+  /** How many of them it began with, the axes of a value; -1 when they have been split. */
+  rank: number;
   /** Variables of the inner loops, once something needs the kernel to have two levels. */
   inner: readonly number[] | undefined;
   readonly outputs: Output[] = [];

@@ -22,6 +22,11 @@ export interface CompileGraphOptions {
   readonly epilogue?: (op: string) => boolean;
   /** Ops and inputs of them that are read through any strides; default: both sides of matmul. */
   readonly strided?: (op: string, input: number) => boolean;
+  /**
+   * What starting a kernel and waiting for it costs, in units of an addition; default 2000. Less makes more
+   * and smaller kernels.
+   */
+  readonly kernelCost?: number;
   /** Bytes of working memory that the backend's routine wants; default none. */
   readonly scratch?: (kernel: RoutineKernel) => number;
 }
@@ -48,6 +53,7 @@ function compileWith(
   const group: GroupOptions & { scratch: (kernel: RoutineKernel) => number } = {
     epilogue: options.epilogue ?? ((op) => contractions.has(op)),
     strided: options.strided ?? ((op) => op === 'matmul'),
+    kernelCost: options.kernelCost ?? 2000,
     scratch: options.scratch ?? (() => 0),
   };
   const grouping = new Grouping(simplified, group);

@@ -6,21 +6,19 @@
  * it (it is *inline* there, maybe stored as well) or gets a cluster of its own and is loaded.
  */
 import { fail, sizeOf } from '@hebb/core';
-import { bijection, indexKey, shiftIndex, variablesOf } from './affine.ts';
-import { Cluster, sizeProduct } from './cluster.ts';
+import { shiftIndex } from './affine.ts';
+import { Choices } from './choices.ts';
+import { Cluster } from './cluster.ts';
 import type { Demand } from './cluster.ts';
 import type { DagNode, Value } from './dag.ts';
-import { elementCost, isElementwise } from './elementwise.ts';
+import { Demands } from './demands.ts';
+import type { ValueState } from './demands.ts';
 import type { Index } from './ir.ts';
-import { isMovement, moveBack, ravel } from './movement.ts';
+import { isCode, isFree, isGather, isReduction, isRoutine } from './kinds.ts';
+import { isMovement, moveBack } from './movement.ts';
 import {
   accessOf,
-  evaluations,
   gatherCoords,
-  innerCoords,
-  isParallel,
-  matchLoops,
-  matchReduction,
   rebaseOn,
   reducedSizes,
   reductionCoords,
@@ -28,63 +26,28 @@ import {
   viewFor,
 } from './placing.ts';
 import type { Access, GroupOptions, InnerChoice } from './placing.ts';
-import { COPY, memoryOf } from './simplify.ts';
+import { memoryOf } from './simplify.ts';
 import type { Simplified } from './simplify.ts';
-
-/** Bodies beyond this many operations, or that touch more values, are split: registers and code are finite. */
-const MAX_OPERATIONS = 240;
-const MAX_LOADS = 40;
-/** What a kernel of its own costs, in units of an addition: the loop's start and a barrier. */
-const KERNEL_COST = 2000;
-/** Loops of fewer turns are mostly start: those over one shape go into one kernel. */
-const SMALL = 4096;
-
-const reductions = new Set(['sum', 'prod', 'max', 'min', 'argmax', 'argmin']);
-const gathers = new Set(['gather', 'gatherElements']);
-
-export const isReduction = (op: string): boolean => reductions.has(op);
-export const isGather = (op: string): boolean => gathers.has(op);
-const isCode = (op: string): boolean => isElementwise(op) || isGather(op) || op === COPY;
-const isFree = (op: string): boolean => op === 'full' || op === 'iota';
-
-export class ValueState {
-  readonly demands = new Map<Cluster, Demand[]>();
-  /** Clusters that read it from memory as a whole (routines), or must load it. */
-  readonly readers = new Set<Cluster>();
-  /** A result of the program. */
-  output = false;
-  /** Clusters that compute it for themselves. */
-  readonly inline = new Set<Cluster>();
-  /** Clusters that write it. */
-  homes: readonly Cluster[] = [];
-
-  get inMemory(): boolean {
-    return this.output || this.readers.size > 0;
-  }
-}
 
 export class Grouping {
   readonly clusters: Cluster[] = [];
-  readonly #states = new Map<Value, ValueState>();
-  readonly #uses = new Map<Value, number>();
+  readonly #demands = new Demands();
+  readonly #choices: Choices;
   readonly #options: GroupOptions;
 
   constructor({ nodes, outputs }: Simplified, options: GroupOptions) {
+    const uses = new Map<Value, number>();
+    const use = (x: Value): unknown => uses.set(x, (uses.get(x) ?? 0) + 1);
+    for (const node of nodes) node.inputs.forEach(use);
+    outputs.forEach(use);
     this.#options = options;
-    for (const node of nodes) {
-      for (const x of node.inputs) this.#uses.set(x, (this.#uses.get(x) ?? 0) + 1);
-    }
-    for (const x of outputs) {
-      this.state(x).output = true;
-      this.#uses.set(x, (this.#uses.get(x) ?? 0) + 1);
-    }
+    this.#choices = new Choices(this.clusters, this.#demands, uses, options);
+    for (const x of outputs) this.state(x).output = true;
     for (let i = nodes.length - 1; i >= 0; i--) this.#visit(nodes[i]!);
   }
 
   state(value: Value): ValueState {
-    let state = this.#states.get(value);
-    if (state === undefined) this.#states.set(value, (state = new ValueState()));
-    return state;
+    return this.#demands.state(value);
   }
 
   #cluster(sizes: readonly number[]): Cluster {
@@ -112,15 +75,6 @@ export class Grouping {
 
   // --- demands ---
 
-  #demand(value: Value, cluster: Cluster, coords: readonly Index[], guarded: boolean): void {
-    if (value.node.op === 'full') return;
-    const { demands } = this.state(value);
-    const key = coords.map(indexKey).join(',') + (guarded ? '?' : '');
-    const list = demands.get(cluster);
-    if (list === undefined) demands.set(cluster, [{ coords, guarded, key }]);
-    else if (!list.some((demand) => demand.key === key)) list.push({ coords, guarded, key });
-  }
-
   /** A routine, or a gather, reads the value from memory. */
   #read(value: Value, cluster: Cluster, access: Access): void {
     this.state(viewFor(value, access).base).readers.add(cluster);
@@ -136,22 +90,22 @@ export class Grouping {
       if (isReduction(node.op)) {
         const inner = reductionCoords(value, cluster, coords);
         if (inner === undefined) fail(node.op, 'cannot be written as a loop');
-        this.#demand(node.inputs[0]!, cluster, inner, guarded);
+        this.#demands.add(node.inputs[0]!, cluster, inner, guarded);
       } else if (isGather(node.op)) {
-        this.#demand(node.inputs[1]!, cluster, gatherCoords(value, coords), guarded);
+        this.#demands.add(node.inputs[1]!, cluster, gatherCoords(value, coords), guarded);
         this.#read(node.inputs[0]!, cluster, 'strided');
       } else {
-        for (const x of node.inputs) this.#demand(x, cluster, coords, guarded);
+        for (const x of node.inputs) this.#demands.add(x, cluster, coords, guarded);
       }
     }
   }
 
   /** A cluster that computes the value at its own loops and stores it: one with the same loops, or a new one. */
   #ownCluster(value: Value): Cluster {
-    const adopted = this.#adopt(value, value);
+    const adopted = this.#choices.adopt(value, value);
     const cluster = adopted?.cluster ?? this.#cluster(value.shape);
     const coords = adopted?.coords ?? cluster.coordinates(value.shape.length);
-    this.#demand(value, cluster, coords, false);
+    this.#demands.add(value, cluster, coords, false);
     this.#store(value, cluster, coords);
     return cluster;
   }
@@ -197,7 +151,7 @@ export class Grouping {
       state.inline.add(cluster);
       places.forEach((place, i) => {
         const guarded = demands[i]!.guarded || place!.conditions.length > 0;
-        this.#demand(input, cluster, place!.coords, guarded);
+        this.#demands.add(input, cluster, place!.coords, guarded);
       });
       return true;
     };
@@ -222,13 +176,13 @@ export class Grouping {
     const axis = value.node.attrs['axis'] as number;
     let start = 0;
     state.homes = value.node.inputs.map((part) => {
-      const adopted = this.#adopt(part, value);
+      const adopted = this.#choices.adopt(part, value);
       const cluster = adopted?.cluster ?? this.#cluster(part.shape);
       const coords = adopted?.coords ?? cluster.coordinates(part.shape.length);
       const from = start;
       start += part.shape[axis]!;
       const place = coords.map((coord, i) => (i === axis ? shiftIndex(coord, from) : coord));
-      this.#demand(part, cluster, coords, false);
+      this.#demands.add(part, cluster, coords, false);
       cluster.outputs.push({ value: part, coords, target: value, place });
       return cluster;
     });
@@ -237,22 +191,31 @@ export class Grouping {
 
   #placeCode(value: Value): void {
     const state = this.state(value);
-    const takers = [...state.demands.keys()].filter((cluster) => this.#fits(value, cluster));
+    const takers = [...state.demands.keys()].filter((cluster) =>
+      this.#choices.fits(value, cluster),
+    );
     const everyone = takers.length === state.demands.size;
-    const alone = takers.length <= 1 && !(takers.length === 1 && this.#leaves(value, takers[0]!));
-    if (!state.inMemory && everyone && (alone || this.#isCheap(value))) {
+    const alone =
+      takers.length <= 1 && !(takers.length === 1 && this.#choices.leaves(value, takers[0]!));
+    if (!state.inMemory && everyone && (alone || this.#choices.isCheap(value))) {
       for (const cluster of takers) this.#join(value, cluster);
       return;
     }
-    if (state.inMemory && this.#isCheap(value)) {
+    if (state.inMemory && this.#choices.isCheap(value)) {
       for (const cluster of takers) {
         // Computing it again spares the load; where it can be stored on the way it is.
-        if (!this.#canHost(value, cluster)) this.#join(value, cluster);
+        if (!this.#choices.canHost(value, cluster)) this.#join(value, cluster);
       }
     }
-    const host = this.#host(value, takers);
-    const home = host ?? this.#ownCluster(value);
-    this.#join(value, home);
+    const host = this.#choices.host(value, takers);
+    if (host === undefined) {
+      this.#join(value, this.#ownCluster(value));
+    } else {
+      const { cluster, coords, inner } = host;
+      if (inner !== undefined) cluster.inner = inner;
+      this.#store(value, cluster, coords);
+      this.#join(value, cluster);
+    }
     this.#settle(value);
   }
 
@@ -261,25 +224,28 @@ export class Grouping {
     const clusters = [...state.demands.keys()];
     if (!state.inMemory && clusters.length === 1) {
       const [cluster] = clusters as [Cluster];
-      const inner = this.#bind(value, cluster);
+      const inner = this.#choices.bind(value, cluster);
       if (inner !== undefined) {
         setInner(cluster, inner);
         this.#join(value, cluster);
         return;
       }
     }
-    const before = (cluster: Cluster): number => (cluster.inner === undefined ? 1 : 0);
-    const host = clusters
-      .sort((a, b) => before(a) - before(b))
-      .find((cluster) => {
-        const inner = this.#bind(value, cluster);
-        if (inner === undefined || !this.#mayStore(value, cluster)) return false;
-        setInner(cluster, inner);
-        this.#store(value, cluster, state.demands.get(cluster)![0]!.coords);
-        return true;
-      });
-    if (host !== undefined) {
-      this.#join(value, host);
+    // Loops that are there already come before new ones.
+    const offers: { cluster: Cluster; inner: InnerChoice; rank: number }[] = [];
+    for (const cluster of clusters) {
+      const rank = cluster.inner === undefined ? 1 : 0;
+      const inner = this.#choices.bind(value, cluster);
+      if (inner !== undefined && this.#choices.mayStore(value, cluster)) {
+        offers.push({ cluster, inner, rank: inner.fresh === undefined ? rank : 2 });
+      }
+    }
+    offers.sort((a, b) => a.rank - b.rank);
+    const [offer] = offers;
+    if (offer !== undefined) {
+      setInner(offer.cluster, offer.inner);
+      this.#store(value, offer.cluster, state.demands.get(offer.cluster)![0]!.coords);
+      this.#join(value, offer.cluster);
     } else {
       const own = this.#ownCluster(value);
       if (own.inner === undefined) setInner(own, { fresh: reducedSizes(value) });
@@ -289,6 +255,9 @@ export class Grouping {
   }
 
   #placeRoutine(node: DagNode): void {
+    if (node.record === undefined && !isRoutine(node.op)) {
+      fail(node.op, 'the compiler does not know this op');
+    }
     const live = node.outputs.some((x) => {
       const state = this.state(x);
       return state.inMemory || state.demands.size > 0;
@@ -307,197 +276,6 @@ export class Grouping {
       }
     }
     node.inputs.forEach((x, i) => this.#read(x, cluster, accessOf(node, i, this.#options)));
-  }
-
-  // --- choices ---
-
-  /** Whether computing the value in the cluster costs no more than storing and loading it. */
-  #fits(value: Value, cluster: Cluster): boolean {
-    const demands = this.state(value).demands.get(cluster)!;
-    if (!hasRoom(cluster, demands.length)) return false;
-    if (isComputed(value)) return true;
-    const size = sizeOf(value.shape);
-    let turns = 0;
-    for (const { coords } of demands) turns += evaluations(cluster, coords);
-    const cost = isGather(value.node.op) ? 4 : elementCost(value.node.op);
-    return cost * (turns - size) <= 2 * size + KERNEL_COST;
-  }
-
-  /** Whether it costs less to compute from what is in memory anyway than to keep. */
-  #isCheap(value: Value): boolean {
-    let cost = 0;
-    const leaves = new Set<Value>();
-    const size = sizeOf(value.shape);
-    const walk = (x: Value): boolean => {
-      const { node } = x;
-      if (isFree(node.op)) return true;
-      // A statistic of a row or a parameter: to load it is next to nothing.
-      if (sizeOf(x.shape) * 8 <= size) return true;
-      if (isMovement(node.op)) return walk(node.inputs[0]!);
-      if (isElementwise(node.op)) {
-        cost += elementCost(node.op);
-        return cost <= 6 && node.inputs.every(walk);
-      }
-      const kept = node.op === 'input' || this.state(x).inMemory;
-      if (!kept) return false;
-      leaves.add(x);
-      return leaves.size <= 2;
-    };
-    return walk(value);
-  }
-
-  /** The cluster that computes the value once for each element and may store it; see `#mayStore`. */
-  #host(value: Value, clusters: readonly Cluster[]): Cluster | undefined {
-    const rowsOnly = this.#followsRoutine(value);
-    for (const cluster of clusters) {
-      if (rowsOnly && cluster.inner !== undefined) continue;
-      const level = this.#canHost(value, cluster);
-      if (level === undefined || (rowsOnly && level.inner !== undefined)) continue;
-      if (level.inner !== undefined) cluster.inner = level.inner;
-      this.#store(value, cluster, level.coords);
-      return cluster;
-    }
-    return undefined;
-  }
-
-  #canHost(
-    value: Value,
-    cluster: Cluster,
-  ): { coords: readonly Index[]; inner: readonly number[] | undefined } | undefined {
-    if (!this.#mayStore(value, cluster)) return undefined;
-    const size = sizeOf(value.shape);
-    for (const { coords, guarded } of this.state(value).demands.get(cluster)!) {
-      if (guarded) continue;
-      const { sizes, variables, inner } = cluster;
-      const flat = ravel(coords, value.shape, sizes);
-      if (bijection(flat, variables, sizes, size) !== undefined)
-        return { coords, inner: undefined };
-      if (cluster.routine !== undefined) continue;
-      const used = variablesOf(flat);
-      const rest = variables.filter((v) => !used.has(v) && sizes[v] !== 1);
-      const outer =
-        inner === undefined ? variables.filter((v) => !rest.includes(v)) : cluster.outer;
-      if (bijection(flat, outer, sizes, size) === undefined) continue;
-      if (inner !== undefined) return { coords, inner: undefined };
-      // A lone number is not worth two levels of loops.
-      if (size > 1 && isParallel(size, sizeProduct(rest, sizes))) return { coords, inner: rest };
-    }
-    return undefined;
-  }
-
-  /** Whether others may wait for this cluster to write the value: it must not wait for them. */
-  #mayStore(value: Value, cluster: Cluster): boolean {
-    const { demands, readers } = this.state(value);
-    if (!cluster.isLoop || readers.has(cluster)) return false;
-    for (const other of [...demands.keys(), ...readers]) {
-      if (other !== cluster && cluster.reaches(other)) return false;
-    }
-    return true;
-  }
-
-  /** The value is made from the result of a routine that nothing else reads: it belongs in its epilogue. */
-  #followsRoutine(value: Value, depth = 8): boolean {
-    const size = sizeOf(value.shape);
-    return value.node.inputs.some((input) => {
-      let x = input;
-      while (x.node.op === 'reshape' || x.node.op === 'permute') x = x.node.inputs[0]!;
-      if (sizeOf(x.shape) !== size || this.#uses.get(x) !== 1) return false;
-      if (isElementwise(x.node.op)) return depth > 0 && this.#followsRoutine(x, depth - 1);
-      return this.#options.epilogue(x.node.op);
-    });
-  }
-
-  /** Belongs in a routine's epilogue, which the only cluster that takes it cannot become. */
-  #leaves(value: Value, taker: Cluster): boolean {
-    if (!this.#followsRoutine(value)) return false;
-    if (taker.inner !== undefined) return true;
-    const level = this.#canHost(value, taker);
-    return level === undefined || level.inner !== undefined;
-  }
-
-  /** Inner loops under which the cluster can compute the reduction, if it can. */
-  #bind(value: Value, cluster: Cluster): InnerChoice | undefined {
-    const demands = this.state(value).demands.get(cluster)!;
-    const [demand] = demands as [Demand];
-    if (demands.length !== 1 || demand.guarded || cluster.routine !== undefined) return undefined;
-    if (!hasRoom(cluster, 1)) return undefined;
-    const { sizes, variables, inner } = cluster;
-    const flat = ravel(demand.coords, value.shape, sizes);
-    const used = variablesOf(flat);
-    const reduced = reducedSizes(value);
-    const results = sizeOf(value.shape);
-    const turns = reduced.reduce((n, size) => n * size, 1);
-    const positions = value.node.op.startsWith('arg');
-    let choice: InnerChoice;
-    if (inner !== undefined) {
-      choice = { existing: inner };
-    } else {
-      const rest = variables.filter((v) => !used.has(v) && sizes[v] !== 1);
-      if (rest.length === 0) choice = { fresh: reduced };
-      else if (isParallel(results, turns)) choice = { existing: rest };
-      else return undefined;
-    }
-    if (choice.existing !== undefined) {
-      if (sizeProduct(choice.existing, sizes) !== turns) return undefined;
-      if (positions && choice.existing.length !== 1) return undefined;
-      const outer = variables.filter((v) => !choice.existing!.includes(v));
-      if (bijection(flat, outer, sizes, results) === undefined) return undefined;
-      if (innerCoords(reduced, choice.existing, sizes) === undefined) return undefined;
-    } else if (bijection(flat, variables, sizes, results) === undefined) {
-      return undefined;
-    }
-    return choice;
-  }
-
-  /**
-   * A cluster with the same loops that may compute the value as well, and does better for it: they read the
-   * same memory, or are so small that starting a kernel is most of the work. `target` is what is written.
-   */
-  #adopt(value: Value, target: Value): { cluster: Cluster; coords: readonly Index[] } | undefined {
-    if (this.#followsRoutine(value)) return undefined;
-    for (let i = this.clusters.length - 1; i >= 0; i--) {
-      const cluster = this.clusters[i]!;
-      if (cluster.routine !== undefined || !hasRoom(cluster, 2)) continue;
-      const coords = isReduction(value.node.op)
-        ? matchReduction(value, cluster)
-        : matchLoops(value.shape, cluster);
-      if (coords === undefined) continue;
-      const small = sizeOf(cluster.sizes) <= SMALL && !isReduction(value.node.op);
-      if (!small && !this.#shares(value, cluster, coords, sizeOf(cluster.sizes), 3)) continue;
-      if (!this.#mayStore(value, cluster) || !this.#mayStore(target, cluster)) continue;
-      return { cluster, coords };
-    }
-    return undefined;
-  }
-
-  /** Whether something large that the value is made of is needed by the cluster at the same place. */
-  #shares(
-    value: Value,
-    cluster: Cluster,
-    coords: readonly Index[],
-    size: number,
-    depth: number,
-  ): boolean {
-    const { node } = value;
-    const { op } = node;
-    const at = (x: Value, place: readonly Index[]): boolean => {
-      if (isFree(x.node.op) || sizeOf(x.shape) * 4 < size) return false;
-      const key = place.map(indexKey).join(',');
-      const demands = this.state(x).demands.get(cluster);
-      if (demands?.some((demand) => demand.key === key) === true) return true;
-      return depth > 0 && this.#shares(x, cluster, place, size, depth - 1);
-    };
-    if (isReduction(op)) {
-      const inner = reductionCoords(value, cluster, coords);
-      return inner !== undefined && at(node.inputs[0]!, inner);
-    }
-    if (isMovement(op)) {
-      const input = node.inputs[0]!;
-      const place = moveBack(op, node.attrs, coords, value.shape, input.shape, cluster.sizes);
-      return place !== undefined && at(input, place.coords);
-    }
-    if (!isElementwise(op) && op !== COPY) return false;
-    return node.inputs.some((x) => at(x, coords));
   }
 
   /** Undoes `#attach` where the code turned out not to be writable over the routine's axes. */
@@ -529,7 +307,7 @@ export class Grouping {
       const [demand] = demands as [Demand];
       if (demands.length !== 1 || demand.guarded) continue;
       if (cluster.routine !== undefined || cluster.inner !== undefined) continue;
-      if (!this.#mayStore(value, cluster)) continue;
+      if (!this.#choices.mayStore(value, cluster)) continue;
       const rebase = rebaseOn(value, cluster, demand.coords, size);
       if (rebase === undefined) continue;
       cluster.rebase = rebase;
@@ -540,22 +318,4 @@ export class Grouping {
     }
     return undefined;
   }
-}
-
-const hasRoom = (cluster: Cluster, operations: number): boolean =>
-  cluster.isLoop &&
-  cluster.operations + operations <= MAX_OPERATIONS &&
-  cluster.loads + cluster.outputs.length <= MAX_LOADS;
-
-/** Made of positions and constants alone, by little work: never worth memory. */
-function isComputed(value: Value): boolean {
-  let cost = 0;
-  const walk = ({ node }: Value): boolean => {
-    if (isFree(node.op)) return true;
-    if (isMovement(node.op)) return walk(node.inputs[0]!);
-    if (!isElementwise(node.op)) return false;
-    cost += elementCost(node.op);
-    return cost <= 4 && node.inputs.every(walk);
-  };
-  return walk(value);
 }

@@ -26,6 +26,8 @@ export interface GroupOptions {
   readonly epilogue: (op: string) => boolean;
   /** Whether the routine reads this input through any strides; else it is made dense. */
   readonly strided: (op: string, input: number) => boolean;
+  /** What starting a kernel costs, in units of an addition. */
+  readonly kernelCost: number;
 }
 
 /** How something reads a value: any strides, row-major without gaps, or a buffer of its own from the start. */
@@ -99,7 +101,7 @@ export function reductionCoords(
 /** The loops of a cluster, or its outer ones, as coordinates of a value of that shape. */
 export function matchLoops(shape: Shape, cluster: Cluster): readonly Index[] | undefined {
   const { sizes, rank, inner } = cluster;
-  const all = matchAxes(shape, cluster.variables.slice(0, rank), sizes);
+  const all = rank < 0 ? undefined : matchAxes(shape, cluster.variables.slice(0, rank), sizes);
   if (all !== undefined || inner === undefined) return all;
   return matchAxes(shape, cluster.outer, sizes);
 }

@@ -23,9 +23,9 @@ function erf(x: number): number {
 
 function roundEven(x: number): number {
   const low = Math.floor(x);
-  const rest = x - low;
-  if (rest !== 0.5) return Math.round(x);
-  return low % 2 === 0 ? low : low + 1;
+  const nearest = x - low === 0.5 ? low + Math.abs(low % 2) : Math.round(x);
+  // Also where it comes to zero from below.
+  return nearest === 0 && (x < 0 || Object.is(x, -0)) ? -0 : nearest;
 }
 
 const unary: Readonly<Record<string, (x: number) => number>> = {
@@ -52,7 +52,7 @@ const binary: Readonly<Record<string, (a: number, b: number) => number>> = {
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
-  pow: (a, b) => (a === 1 ? 1 : a ** b),
+  pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
   fmod: (a, b) => a % b,
   atan2: Math.atan2,
   maximum: Math.max,

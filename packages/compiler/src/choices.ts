@@ -1,0 +1,276 @@
+/** Whether and where a value may be computed in clusters that exist: costs, loop levels, and no waiting in circles. */
+import { sizeOf } from '@hebb/core';
+import { bijection, indexKey, isLinear, variablesOf } from './affine.ts';
+import { sizeProduct } from './cluster.ts';
+import type { Cluster, Demand } from './cluster.ts';
+import type { Value } from './dag.ts';
+import type { Demands } from './demands.ts';
+import { elementCost, isElementwise } from './elementwise.ts';
+import type { Index } from './ir.ts';
+import { isFree, isGather, isReduction } from './kinds.ts';
+import { isMovement, moveBack, ravel } from './movement.ts';
+import {
+  evaluations,
+  innerCoords,
+  isParallel,
+  matchLoops,
+  matchReduction,
+  reducedSizes,
+  reductionCoords,
+} from './placing.ts';
+import type { GroupOptions, InnerChoice } from './placing.ts';
+import { COPY } from './simplify.ts';
+
+/** Bodies beyond this many operations, or that touch more values, are split: registers and code are finite. */
+const MAX_OPERATIONS = 240;
+const MAX_LOADS = 40;
+
+/** Where in a cluster a value is computed once for each of its elements. */
+export interface Level {
+  readonly coords: readonly Index[];
+  /** Inner loops that the cluster must have for that, when it has none yet. */
+  readonly inner: readonly number[] | undefined;
+}
+
+export interface Hosting extends Level {
+  readonly cluster: Cluster;
+}
+
+export class Choices {
+  readonly #demands: Demands;
+  readonly #uses: ReadonlyMap<Value, number>;
+  readonly #options: GroupOptions;
+  readonly #clusters: readonly Cluster[];
+
+  constructor(
+    clusters: readonly Cluster[],
+    demands: Demands,
+    uses: ReadonlyMap<Value, number>,
+    options: GroupOptions,
+  ) {
+    this.#clusters = clusters;
+    this.#demands = demands;
+    this.#uses = uses;
+    this.#options = options;
+  }
+
+  #demandsOf(value: Value, cluster: Cluster): readonly Demand[] {
+    return this.#demands.state(value).demands.get(cluster)!;
+  }
+
+  /** Digits of loops that the value is needed at become loops, where the cluster's levels are still open. */
+  #separate(value: Value, cluster: Cluster, i: number): void {
+    if (cluster.inner !== undefined || cluster.routine !== undefined) return;
+    const flat = ravel(this.#demandsOf(value, cluster)[i]!.coords, value.shape, cluster.sizes);
+    if (!isLinear(flat)) this.#demands.splitDigits(cluster, flat);
+  }
+
+  /** Whether computing the value in the cluster costs no more than storing and loading it. */
+  fits(value: Value, cluster: Cluster): boolean {
+    const demands = this.#demandsOf(value, cluster);
+    if (!hasRoom(cluster, demands.length)) return false;
+    if (isComputed(value)) return true;
+    const size = sizeOf(value.shape);
+    let turns = 0;
+    for (const { coords } of demands) turns += evaluations(cluster, coords);
+    const cost = isGather(value.node.op) ? 4 : elementCost(value.node.op);
+    return cost * (turns - size) <= 2 * size + this.#options.kernelCost;
+  }
+
+  /** Whether it costs less to compute from what is in memory anyway than to keep. */
+  isCheap(value: Value): boolean {
+    let cost = 0;
+    const leaves = new Set<Value>();
+    const size = sizeOf(value.shape);
+    const walk = (x: Value): boolean => {
+      const { node } = x;
+      if (isFree(node.op)) return true;
+      // A statistic of a row or a parameter: to load it is next to nothing.
+      if (sizeOf(x.shape) * 8 <= size) return true;
+      if (isMovement(node.op)) return walk(node.inputs[0]!);
+      if (isElementwise(node.op)) {
+        cost += elementCost(node.op);
+        return cost <= 6 && node.inputs.every(walk);
+      }
+      const kept = node.op === 'input' || this.#demands.state(x).inMemory;
+      if (!kept) return false;
+      leaves.add(x);
+      return leaves.size <= 2;
+    };
+    return walk(value);
+  }
+
+  /** The cluster that computes the value once for each element and may store it; see `mayStore`. */
+  host(value: Value, clusters: readonly Cluster[]): Hosting | undefined {
+    const wholeOnly = this.followsRoutine(value);
+    for (const cluster of clusters) {
+      if (wholeOnly && cluster.inner !== undefined) continue;
+      const level = this.canHost(value, cluster);
+      if (level === undefined || (wholeOnly && level.inner !== undefined)) continue;
+      return { cluster, ...level };
+    }
+    return undefined;
+  }
+
+  canHost(value: Value, cluster: Cluster): Level | undefined {
+    if (!this.mayStore(value, cluster)) return undefined;
+    const size = sizeOf(value.shape);
+    for (let i = 0; i < this.#demandsOf(value, cluster).length; i++) {
+      this.#separate(value, cluster, i);
+      const { coords, guarded } = this.#demandsOf(value, cluster)[i]!;
+      if (guarded) continue;
+      const { sizes, variables, inner } = cluster;
+      const flat = ravel(coords, value.shape, sizes);
+      if (bijection(flat, variables, sizes, size) !== undefined)
+        return { coords, inner: undefined };
+      if (cluster.routine !== undefined) continue;
+      const used = variablesOf(flat);
+      const rest = variables.filter((v) => !used.has(v) && sizes[v] !== 1);
+      const outer =
+        inner === undefined ? variables.filter((v) => !rest.includes(v)) : cluster.outer;
+      if (bijection(flat, outer, sizes, size) === undefined) continue;
+      if (inner !== undefined) return { coords, inner: undefined };
+      // A lone number is not worth two levels of loops.
+      if (size > 1 && isParallel(size, sizeProduct(rest, sizes))) return { coords, inner: rest };
+    }
+    return undefined;
+  }
+
+  /** Whether others may wait for this cluster to write the value: it must not wait for them. */
+  mayStore(value: Value, cluster: Cluster): boolean {
+    const { demands, readers } = this.#demands.state(value);
+    if (!cluster.isLoop || readers.has(cluster)) return false;
+    for (const other of [...demands.keys(), ...readers]) {
+      if (other !== cluster && cluster.reaches(other)) return false;
+    }
+    return true;
+  }
+
+  /** The value is made from the result of a routine that nothing else reads: it belongs in its epilogue. */
+  followsRoutine(value: Value, depth = 8): boolean {
+    const size = sizeOf(value.shape);
+    return value.node.inputs.some((input) => {
+      let x = input;
+      while (x.node.op === 'reshape' || x.node.op === 'permute') x = x.node.inputs[0]!;
+      if (sizeOf(x.shape) !== size || this.#uses.get(x) !== 1) return false;
+      if (isElementwise(x.node.op)) return depth > 0 && this.followsRoutine(x, depth - 1);
+      return this.#options.epilogue(x.node.op);
+    });
+  }
+
+  /** Belongs in a routine's epilogue, which the only cluster that takes it cannot become. */
+  leaves(value: Value, taker: Cluster): boolean {
+    if (!this.followsRoutine(value)) return false;
+    if (taker.inner !== undefined) return true;
+    const level = this.canHost(value, taker);
+    return level === undefined || level.inner !== undefined;
+  }
+
+  /** Inner loops under which the cluster can compute the reduction, if it can. */
+  bind(value: Value, cluster: Cluster): InnerChoice | undefined {
+    const demands = this.#demandsOf(value, cluster);
+    if (demands.length !== 1 || demands[0]!.guarded) return undefined;
+    if (cluster.routine !== undefined || !hasRoom(cluster, 1)) return undefined;
+    this.#separate(value, cluster, 0);
+    const [demand] = this.#demandsOf(value, cluster) as [Demand];
+    const { sizes, variables, inner } = cluster;
+    const flat = ravel(demand.coords, value.shape, sizes);
+    const used = variablesOf(flat);
+    const reduced = reducedSizes(value);
+    const results = sizeOf(value.shape);
+    const turns = reduced.reduce((n, size) => n * size, 1);
+    const positions = value.node.op.startsWith('arg');
+    let choice: InnerChoice;
+    if (inner !== undefined) {
+      choice = { existing: inner };
+    } else {
+      const rest = variables.filter((v) => !used.has(v) && sizes[v] !== 1);
+      if (rest.length === 0) choice = { fresh: reduced };
+      else if (isParallel(results, turns)) choice = { existing: rest };
+      else return undefined;
+    }
+    if (choice.existing !== undefined) {
+      if (sizeProduct(choice.existing, sizes) !== turns) return undefined;
+      if (positions && choice.existing.length !== 1) return undefined;
+      const outer = variables.filter((v) => !choice.existing!.includes(v));
+      if (bijection(flat, outer, sizes, results) === undefined) return undefined;
+      if (innerCoords(reduced, choice.existing, sizes) === undefined) return undefined;
+    } else if (bijection(flat, variables, sizes, results) === undefined) {
+      return undefined;
+    }
+    return choice;
+  }
+
+  /**
+   * A cluster with the same loops that may compute the value as well, and does better for it: they read the
+   * same memory, or are so small that starting a kernel is most of the work. `target` is what is written.
+   */
+  adopt(value: Value, target: Value): { cluster: Cluster; coords: readonly Index[] } | undefined {
+    if (this.followsRoutine(value)) return undefined;
+    for (let i = this.#clusters.length - 1; i >= 0; i--) {
+      const cluster = this.#clusters[i]!;
+      if (cluster.routine !== undefined || !hasRoom(cluster, 2)) continue;
+      // A part of what the cluster itself loads.
+      if (target !== value && this.#demands.state(target).demands.has(cluster)) continue;
+      const coords = isReduction(value.node.op)
+        ? matchReduction(value, cluster)
+        : matchLoops(value.shape, cluster);
+      if (coords === undefined) continue;
+      const small =
+        sizeOf(cluster.sizes) <= 2 * this.#options.kernelCost && !isReduction(value.node.op);
+      if (!small && !this.#shares(value, cluster, coords, sizeOf(cluster.sizes), 3)) continue;
+      if (!this.mayStore(value, cluster) || !this.mayStore(target, cluster)) continue;
+      return { cluster, coords };
+    }
+    return undefined;
+  }
+
+  /** Whether something large that the value is made of is needed by the cluster at the same place. */
+  #shares(
+    value: Value,
+    cluster: Cluster,
+    coords: readonly Index[],
+    size: number,
+    depth: number,
+  ): boolean {
+    const { node } = value;
+    const { op } = node;
+    const at = (x: Value, place: readonly Index[]): boolean => {
+      if (isFree(x.node.op) || sizeOf(x.shape) * 4 < size) return false;
+      const key = place.map(indexKey).join(',');
+      const demands = this.#demands.state(x).demands.get(cluster);
+      if (demands?.some((demand) => demand.key === key) === true) return true;
+      return depth > 0 && this.#shares(x, cluster, place, size, depth - 1);
+    };
+    if (isReduction(op)) {
+      const inner =
+        cluster.inner === undefined ? undefined : reductionCoords(value, cluster, coords);
+      return inner !== undefined && at(node.inputs[0]!, inner);
+    }
+    if (isMovement(op)) {
+      const input = node.inputs[0]!;
+      const place = moveBack(op, node.attrs, coords, value.shape, input.shape, cluster.sizes);
+      return place !== undefined && at(input, place.coords);
+    }
+    if (!isElementwise(op) && op !== COPY) return false;
+    return node.inputs.some((x) => at(x, coords));
+  }
+}
+
+const hasRoom = (cluster: Cluster, operations: number): boolean =>
+  cluster.isLoop &&
+  cluster.operations + operations <= MAX_OPERATIONS &&
+  cluster.loads + cluster.outputs.length <= MAX_LOADS;
+
+/** Made of positions and constants alone, by little work: never worth memory. */
+function isComputed(value: Value): boolean {
+  let cost = 0;
+  const walk = ({ node }: Value): boolean => {
+    if (isFree(node.op)) return true;
+    if (isMovement(node.op)) return walk(node.inputs[0]!);
+    if (!isElementwise(node.op)) return false;
+    cost += elementCost(node.op);
+    return cost <= 4 && node.inputs.every(walk);
+  };
+  return walk(value);
+}
