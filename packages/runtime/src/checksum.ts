@@ -1,0 +1,30 @@
+/**
+ * 64 bits over bytes, as 16 hex digits: two lanes of FNV-1a (Fowler, Noll, Vo) over little-endian words of
+ * 32 bits, the last one filled with zeros, and the length. It tells files apart and finds damage at about a
+ * nanosecond a byte; it is no defence against forgery.
+ */
+export function checksum(bytes: Uint8Array): string {
+  const words = bytes.length >>> 2;
+  const whole =
+    bytes.byteOffset % 4 === 0
+      ? new Uint32Array(bytes.buffer, bytes.byteOffset, words)
+      : new Uint32Array(bytes.slice(0, words * 4).buffer);
+  let a = 0x811c9dc5 ^ bytes.length;
+  let b = 0x9747b28c;
+  for (let i = 0; i < words; i++) {
+    const word = whole[i]!;
+    a = Math.imul(a ^ word, 0x01000193);
+    b = Math.imul(b ^ word, 0x85ebca6b);
+    // The product moves bits up only: bring the high ones down.
+    b ^= b >>> 15;
+  }
+  let rest = 0;
+  for (let i = words * 4; i < bytes.length; i++) rest |= bytes[i]! << (8 * (i & 3));
+  a = Math.imul(a ^ rest, 0x01000193);
+  b = Math.imul(b ^ rest, 0x85ebca6b);
+  const mix = (x: number): string => {
+    const y = Math.imul(x ^ (x >>> 16), 0x45d9f3b);
+    return ((y ^ (y >>> 16)) >>> 0).toString(16).padStart(8, '0');
+  };
+  return mix(a) + mix(b);
+}

@@ -1,0 +1,315 @@
+/** Playing plans: one instance, one memory, calls by name. */
+import { checksum } from './checksum.ts';
+import { arrayName, formatShape, isArrayOf, sizeOf, viewOf } from './element.ts';
+import type { ElementArray, ElementType } from './element.ts';
+import { PlayerError } from './error.ts';
+import type { HostTensor, Inputs, Model, Outputs, TensorInput } from './model.ts';
+import { checkPlan } from './plan.ts';
+import type { Copy, EntryCall, Plan, PlanFunction, Signature, Slot, TensorType } from './plan.ts';
+
+export interface LoadOptions {
+  readonly plan: Plan;
+  /** One of the plan's modules, compiled; see `pickModule` for the choice. */
+  readonly module: WebAssembly.Module;
+  /** The weights' image; it is copied. */
+  readonly weights: ArrayBuffer | Uint8Array;
+}
+
+type Entry = (args: number, thread: number, threads: number) => void;
+
+const pageBytes = 65536;
+
+/**
+ * Makes a model ready to run. Nothing is fetched, evaluated or compiled.
+ * @throws PlayerError `plan`, `module`, `weights` or `memory`.
+ */
+export function load({ plan: given, module, weights }: LoadOptions): Model {
+  const plan = checkPlan(given);
+  const image = weights instanceof Uint8Array ? weights : new Uint8Array(weights);
+  if (image.length !== plan.weights.bytes) {
+    throw new PlayerError(
+      'weights',
+      `the weights of model ${plan.name} are of another size`,
+      `${image.length} bytes`,
+      `${plan.weights.bytes} bytes`,
+    );
+  }
+  const sum = checksum(image);
+  if (sum !== plan.weights.checksum) {
+    throw new PlayerError(
+      'weights',
+      `the weights are not those of model ${plan.name}, or damaged`,
+      `checksum ${sum}`,
+      plan.weights.checksum,
+    );
+  }
+  const memory = allocate(plan);
+  new Uint8Array(memory.buffer, plan.weights.address, image.length).set(image);
+  return new Player(plan, memory.buffer, instantiate(plan, module, memory));
+}
+
+function allocate({ name, memory: bytes }: Plan): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / pageBytes);
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch (error) {
+    throw new PlayerError(
+      'memory',
+      `the host does not give model ${name} its memory`,
+      error instanceof Error ? error.message : String(error),
+      `${pages * pageBytes} bytes`,
+    );
+  }
+}
+
+function instantiate(
+  plan: Plan,
+  module: WebAssembly.Module,
+  memory: WebAssembly.Memory,
+): Map<string, Entry> {
+  const refuse = (problem: string, got?: string, wanted?: string): never => {
+    throw new PlayerError(
+      'module',
+      `the module does not fit model ${plan.name}: ${problem}`,
+      got,
+      wanted,
+    );
+  };
+  if (!(module instanceof WebAssembly.Module)) {
+    refuse('it is not compiled', Object.prototype.toString.call(module), 'WebAssembly.Module');
+  }
+  const functions: Readonly<Record<string, unknown>> = Object.fromEntries(
+    Object.getOwnPropertyNames(Math).map((name) => [name, Math[name as keyof Math]]),
+  );
+  const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
+  for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
+    const value = kind === 'memory' ? memory : functions[name];
+    if (value !== memory && typeof value !== 'function') refuse(`it imports ${kind} ${name}`);
+    (imports[from] ??= {})[name] = value as WebAssembly.ImportValue;
+  }
+  let instance: WebAssembly.Instance;
+  try {
+    instance = new WebAssembly.Instance(module, imports);
+  } catch (error) {
+    return refuse(error instanceof Error ? error.message : String(error));
+  }
+  const entries = new Map<string, Entry>();
+  for (const { entry } of [...plan.prepare, ...plan.functions.flatMap((fn) => fn.signatures)]) {
+    const found = instance.exports[entry];
+    if (typeof found !== 'function') {
+      refuse('an entry is missing', Object.keys(instance.exports).join(', '), entry);
+    }
+    entries.set(entry, found as Entry);
+  }
+  return entries;
+}
+
+/** A signature with its windows on memory. */
+class Playable {
+  readonly inputs: readonly ElementArray[];
+  readonly outputs: readonly ElementArray[];
+  readonly signature: Signature;
+  readonly #run: Entry;
+
+  constructor(fn: PlanFunction, signature: Signature, buffer: ArrayBuffer, run: Entry) {
+    const views = (types: readonly TensorType[], slots: readonly Slot[]) =>
+      types.map(({ dtype }, i) =>
+        viewOf(dtype, buffer, slots[i]!.address, sizeOf(slots[i]!.shape)),
+      );
+    this.inputs = views(fn.inputs, signature.inputs);
+    this.outputs = views(fn.outputs, signature.outputs);
+    this.signature = signature;
+    this.#run = run;
+  }
+
+  run(): void {
+    this.#run(this.signature.arguments, 0, 1);
+  }
+}
+
+/** A function with all its signatures. */
+class Callable {
+  readonly fn: PlanFunction;
+  readonly playable: readonly Playable[];
+
+  constructor(fn: PlanFunction, playable: readonly Playable[]) {
+    this.fn = fn;
+    this.playable = playable;
+  }
+
+  /** The signature that fits, with the arrays to copy into its inputs. */
+  match(given: Inputs): [Playable, readonly ElementArray[]] {
+    const { name, inputs } = this.fn;
+    for (const key of Object.keys(given)) {
+      if (!inputs.some((input) => input.name === key)) {
+        const wanted = inputs.map((input) => input.name).join(', ');
+        throw new PlayerError('input', `${name} has no such input`, key, wanted);
+      }
+    }
+    const values = inputs.map((type) => accept(type, given[type.name]));
+    const fitting = this.playable.filter(({ inputs: views, signature }) =>
+      values.every(({ data, shape }, i) =>
+        shape === undefined
+          ? views[i]!.length === data.length
+          : sameShape(shape, signature.inputs[i]!.shape),
+      ),
+    );
+    if (fitting.length === 1) {
+      return [fitting[0]!, values.map(({ data }) => data)];
+    }
+    const got = values.map(
+      ({ shape, data }, i) =>
+        `${inputs[i]!.name} ${shape === undefined ? `of ${data.length} elements` : formatShape(shape)}`,
+    );
+    const compiled = this.playable.map(({ signature }) =>
+      inputs.map(({ name }, i) => `${name} ${formatShape(signature.inputs[i]!.shape)}`).join(' '),
+    );
+    throw new PlayerError(
+      'shape',
+      fitting.length === 0
+        ? `${name} was not compiled for this shape`
+        : `${name} was compiled for several shapes of this size: give the shape`,
+      got.join(' '),
+      compiled.join(' or '),
+    );
+  }
+}
+
+interface Accepted {
+  readonly data: ElementArray;
+  readonly shape: readonly number[] | undefined;
+}
+
+function accept(
+  { name, dtype, shape }: { name: string; dtype: ElementType; shape: TensorType['shape'] },
+  value: TensorInput | ElementArray | undefined,
+): Accepted {
+  const refuse = (problem: string, got: string | undefined, wanted: string): never => {
+    throw new PlayerError('input', `input ${name} ${problem}`, got, wanted);
+  };
+  if (value === undefined || value === null) {
+    return refuse('is missing', undefined, `${dtype}${formatShape(shape)}`);
+  }
+  const bare = ArrayBuffer.isView(value);
+  const { data, dtype: given = dtype } = bare ? { data: value } : (value as TensorInput);
+  if (given !== dtype) refuse('has another type', given, dtype);
+  if (!isArrayOf(dtype, data)) {
+    return refuse(
+      `takes its ${dtype} elements in another array`,
+      Object.prototype.toString.call(data).slice(8, -1),
+      arrayName(dtype),
+    );
+  }
+  if (bare) return { data, shape: undefined };
+  const { shape: sizes } = value as TensorInput;
+  if (!Array.isArray(sizes) || sizeOf(sizes) !== data.length) {
+    refuse('has elements that do not fill its shape', `${data.length}`, formatShape(sizes ?? []));
+  }
+  return { data, shape: sizes };
+}
+
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((dim, i) => dim === b[i]);
+
+class Player implements Model {
+  readonly plan: Plan;
+  readonly name: string;
+  readonly inputs: readonly TensorType[];
+  readonly outputs: readonly TensorType[];
+  readonly #functions: ReadonlyMap<string, Callable>;
+  readonly #first: Callable;
+  readonly #bytes: Uint8Array;
+  readonly #state: ReadonlyMap<string, ElementArray>;
+
+  constructor(plan: Plan, buffer: ArrayBuffer, entries: ReadonlyMap<string, Entry>) {
+    this.plan = plan;
+    this.name = plan.name;
+    this.#bytes = new Uint8Array(buffer);
+    const entryOf = ({ entry, arguments: table, pointers }: EntryCall): Entry => {
+      new Uint32Array(buffer, table, pointers.length).set(pointers);
+      return entries.get(entry)!;
+    };
+    for (const step of plan.prepare) entryOf(step)(step.arguments, 0, 1);
+    const callable = plan.functions.map((fn) => {
+      const playable = fn.signatures.map(
+        (signature) => new Playable(fn, signature, buffer, entryOf(signature)),
+      );
+      return new Callable(fn, playable);
+    });
+    this.#functions = new Map(callable.map((c) => [c.fn.name, c]));
+    this.#first = callable[0]!;
+    this.inputs = this.#first.fn.inputs;
+    this.outputs = this.#first.fn.outputs;
+    this.#state = new Map(
+      plan.state.map(({ name, dtype, shape, address }) => [
+        name,
+        viewOf(dtype, buffer, address, sizeOf(shape)),
+      ]),
+    );
+  }
+
+  run(inputs: Inputs): Outputs {
+    return this.#call(this.#first, inputs);
+  }
+
+  call(name: string, inputs: Inputs): Outputs {
+    const callable = this.#functions.get(name);
+    if (callable === undefined) {
+      const wanted = [...this.#functions.keys()].join(', ');
+      throw new PlayerError('input', `model ${this.name} has no such function`, name, wanted);
+    }
+    return this.#call(callable, inputs);
+  }
+
+  #call(callable: Callable, inputs: Inputs): Outputs {
+    const [playable, arrays] = callable.match(inputs);
+    arrays.forEach((array, i) => write(playable.inputs[i]!, array));
+    playable.run();
+    const { outputs, copies } = playable.signature;
+    const results = Object.fromEntries(
+      callable.fn.outputs.map(({ name, dtype }, i): [string, HostTensor] => [
+        name,
+        { dtype, shape: outputs[i]!.shape, data: playable.outputs[i]!.slice() },
+      ]),
+    );
+    for (const { from, to, bytes } of copies) this.#move({ from, to, bytes });
+    return results;
+  }
+
+  #move({ from, to, bytes }: Copy): void {
+    this.#bytes.copyWithin(to, from, from + bytes);
+  }
+
+  state(): Outputs {
+    return Object.fromEntries(
+      this.plan.state.map(({ name, dtype, shape }): [string, HostTensor] => [
+        name,
+        { dtype, shape, data: this.#state.get(name)!.slice() },
+      ]),
+    );
+  }
+
+  loadState(values: Inputs): void {
+    const names = Object.keys(values);
+    const accepted = names.map((name) => {
+      const slot = this.plan.state.find((state) => state.name === name);
+      if (slot === undefined) {
+        const wanted = [...this.#state.keys()].join(', ');
+        throw new PlayerError('input', `model ${this.name} has no such state`, name, wanted);
+      }
+      const { data, shape } = accept(slot, values[name]);
+      if (!sameShape(shape ?? slot.shape, slot.shape) || data.length !== sizeOf(slot.shape)) {
+        const got = shape === undefined ? `${data.length} elements` : formatShape(shape);
+        const wanted = formatShape(slot.shape);
+        throw new PlayerError('shape', `state ${name} has another shape`, got, wanted);
+      }
+      return data;
+    });
+    names.forEach((name, i) => write(this.#state.get(name)!, accepted[i]!));
+  }
+}
+
+/** `to` and `from` are arrays of one class: `accept` has seen to it. */
+function write(to: ElementArray, from: ElementArray): void {
+  (to as Float32Array).set(from as Float32Array);
+}
