@@ -103,7 +103,11 @@ export class Choices {
   /** The cluster that computes the value once for each element and may store it; see `mayStore`. */
   host(value: Value, clusters: readonly Cluster[]): Hosting | undefined {
     const wholeOnly = this.followsRoutine(value);
-    for (const cluster of clusters) {
+    // What is made from a reduction belongs where the rows are read again, if anywhere.
+    const order = followsReduction(value)
+      ? [...clusters].sort((a, b) => sizeOf(b.sizes) - sizeOf(a.sizes))
+      : clusters;
+    for (const cluster of order) {
       if (wholeOnly && cluster.inner !== undefined) continue;
       const level = this.canHost(value, cluster);
       if (level === undefined || (wholeOnly && level.inner !== undefined)) continue;
@@ -273,4 +277,13 @@ function isComputed(value: Value): boolean {
     return cost <= 4 && node.inputs.every(walk);
   };
   return walk(value);
+}
+
+/** Computed from the result of a reduction, element by element. */
+function followsReduction({ node }: Value, depth = 6): boolean {
+  return node.inputs.some((x) => {
+    if (isReduction(x.node.op)) return true;
+    const passes = isElementwise(x.node.op) || x.node.op === 'reshape';
+    return depth > 0 && passes && followsReduction(x, depth - 1);
+  });
 }
