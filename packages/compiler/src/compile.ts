@@ -18,6 +18,8 @@ export interface CompileGraphOptions {
   readonly keep?: (op: Op) => boolean;
   /** Positions of inputs whose memory outputs may take over. */
   readonly donated?: readonly number[];
+  /** Which output may take over which input, both by position; instead of `donated`. */
+  readonly mayAlias?: (output: number, input: number) => boolean;
   /** Ops that take code on their result; default: matmul and the convolutions. */
   readonly epilogue?: (op: string) => boolean;
   /** Ops and inputs of them that are read through any strides; default: both sides of matmul. */
@@ -39,7 +41,7 @@ const contractions = new Set(['matmul', 'conv', 'convTranspose', 'convKernelGrad
  */
 export function compileGraph(graph: Graph, options: CompileGraphOptions = {}): Program {
   const { donated = [] } = options;
-  const mayAlias = (_: number, input: number): boolean => donated.includes(input);
+  const mayAlias = options.mayAlias ?? ((_: number, input: number) => donated.includes(input));
   return compileWith(graph, options, false, mayAlias);
 }
 
