@@ -2,9 +2,12 @@
 import {
   add,
   argmax,
+  broadcastTo,
   composite,
   divTrunc,
+  eq,
   fail,
+  fold,
   formatShape,
   gatherElements,
   iota,
@@ -14,17 +17,17 @@ import {
   reshape,
   scatterElements,
   sizeOf,
+  slice,
   sub,
   where,
   withOp,
   zeros,
-  zerosLike,
 } from '@hebb/core';
 import type { OpFunction, Sample, Tensor, VjpContext } from '@hebb/core';
 import { remainder } from '../math.ts';
 import { asIndex, lowest, perAxis } from '../operands.ts';
 import type { PerAxis } from '../operands.ts';
-import { batched, flatSpatial, onnxPoolAttrs, poolAttrs, windows } from './windows.ts';
+import { batched, borders, flatSpatial, onnxPoolAttrs, poolAttrs, windows } from './windows.ts';
 import type { PoolAttrs, PoolOptions } from './windows.ts';
 
 export interface MaxPoolOptions extends PoolOptions {
@@ -66,16 +69,23 @@ function positions(op: string, x: Tensor, attrs: PoolAttrs): Tensor {
   return position!;
 }
 
-/** Sends the gradient to the positions it came from. */
-function scatterBack(x: Tensor, at: Tensor, g: Tensor): Tensor {
-  const flat = scatterElements(
-    zerosLike(flatSpatial(x)),
-    flatSpatial(at),
-    flatSpatial(g),
-    2,
-    'add',
-  );
-  return reshape(flat, x.shape);
+/**
+ * Sends the gradient to the positions it came from. Each element adds up the windows that chose it, which
+ * any backend can do in parallel and together with what comes before and after; a scatter it cannot.
+ */
+function giveBack(op: string, x: Tensor, at: Tensor, g: Tensor, attrs: PoolAttrs): Tensor {
+  const { kernel, stride, dilation } = attrs;
+  const { low, high } = borders(op, x.shape, attrs);
+  const sizes = x.shape.slice(2);
+  const own = reshape(iota(sizeOf(sizes)), [1, 1, ...sizes]);
+  const places = windows(op, own, attrs, -1);
+  const shape = [...at.shape, ...kernel];
+  const spread = (y: Tensor): Tensor =>
+    broadcastTo(reshape(y, [...y.shape, ...kernel.map(() => 1)]), shape);
+  const parts = where(eq(broadcastTo(places, shape), spread(at)), spread(g), 0);
+  const spatial = sizes.map((size, i) => low[2 + i]! + size + high[2 + i]!);
+  const whole = fold(parts, { size: kernel, stride, dilation, spatial });
+  return slice(whole, { starts: low, sizes: x.shape, steps: low.map(() => 1) });
 }
 
 function samples(spatial: number): readonly Sample[] {
@@ -105,7 +115,7 @@ function maxPoolOp(spatial: number): OpFunction<(x: Tensor, attrs: PoolAttrs) =>
       return max(windows(name, x, attrs, lowest(x.dtype)), axes);
     },
     vjp: ({ grads: [g], inputs: [x], attrs }: VjpContext) => [
-      scatterBack(x!, positions(name, x!, attrs as PoolAttrs), g!),
+      giveBack(name, x!, positions(name, x!, attrs as PoolAttrs), g!, attrs as PoolAttrs),
     ],
     onnx: {
       op: 'MaxPool',
@@ -127,7 +137,9 @@ function maxPoolIndicesOp(spatial: number): OpFunction<WithIndices> {
       const at = positions(name, x, attrs);
       return [reshape(gatherElements(flatSpatial(x), flatSpatial(at), 2), at.shape), at];
     },
-    vjp: ({ grads: [g], inputs: [x], outputs: [, at] }: VjpContext) => [scatterBack(x!, at!, g!)],
+    vjp: ({ grads: [g], inputs: [x], outputs: [, at], attrs }: VjpContext) => [
+      giveBack(name, x!, at!, g!, attrs as PoolAttrs),
+    ],
     samples: samples(spatial),
   });
 }

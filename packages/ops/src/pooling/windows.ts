@@ -65,22 +65,32 @@ export function pooledSizes(op: string, shape: Shape, attrs: PoolAttrs): number[
   return attrs.kernel.map((_, i) => windowCount(op, shape[lead + i]!, attrs, i));
 }
 
-/**
- * The windows of x over its last axes, with the border filled by a constant.
- * Shape: [..., ...D] -> [..., ...E, ...kernel].
- */
-export function windows(op: string, x: Tensor, attrs: PoolAttrs, fill: Scalar): Tensor {
+/** What windows of an input of this shape take around it, axis by axis. */
+export function borders(
+  op: string,
+  shape: Shape,
+  attrs: PoolAttrs,
+): { readonly low: number[]; readonly high: number[] } {
   const { kernel, stride, dilation, padding } = attrs;
-  const lead = x.rank - kernel.length;
-  const counts = pooledSizes(op, x.shape, attrs);
-  const low = x.shape.map((_, axis) => (axis < lead ? 0 : padding[axis - lead]!));
-  const high = x.shape.map((size, axis) => {
+  const lead = shape.length - kernel.length;
+  const counts = pooledSizes(op, shape, attrs);
+  const low = shape.map((_, axis) => (axis < lead ? 0 : padding[axis - lead]!));
+  const high = shape.map((size, axis) => {
     const i = axis - lead;
     if (i < 0) return 0;
     const reach = (counts[i]! - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1;
     return Math.max(0, reach - size - padding[i]!);
   });
-  const padded = pad(x, { low, high }, fill);
+  return { low, high };
+}
+
+/**
+ * The windows of x over its last axes, with the border filled by a constant.
+ * Shape: [..., ...D] -> [..., ...E, ...kernel].
+ */
+export function windows(op: string, x: Tensor, attrs: PoolAttrs, fill: Scalar): Tensor {
+  const { kernel, stride, dilation } = attrs;
+  const padded = pad(x, borders(op, x.shape, attrs), fill);
   return window(padded, { size: kernel, stride, dilation });
 }
 
