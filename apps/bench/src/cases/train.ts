@@ -1,0 +1,82 @@
+/** Training steps: forward, backward, update. */
+import type { Layers } from '../models/layers.ts';
+import { decoder, lstmClassifier } from '../models/sequence.ts';
+import { discriminator, generator, leNet, mlp } from '../models/vision.ts';
+import { adam, sgd } from './case.ts';
+import type { OptimizerSettings, TrainCase } from './case.ts';
+
+/** A classifier: inputs are data and labels. */
+function classifier(
+  name: string,
+  shape: readonly number[],
+  model: <T>(l: Layers<T>, x: T) => T,
+  optimizer: OptimizerSettings,
+): TrainCase {
+  return {
+    family: 'train',
+    name,
+    inputs: { x: { shape }, labels: { shape: [shape[0]!], below: 10 } },
+    tolerance: 1e-3,
+    phases: [
+      {
+        name: 'loss',
+        prefix: '',
+        optimizer,
+        loss: (l, [x, labels]) => l.crossEntropy(model(l, x!), labels!),
+      },
+    ],
+  };
+}
+
+const vocabulary = 65;
+const language = decoder({ layers: 4, heads: 4, width: 128 }, vocabulary);
+
+export const train: readonly TrainCase[] = [
+  classifier('mlp', [64, 784], mlp, sgd(0.05)),
+  classifier('lenet', [32, 1, 28, 28], leNet, adam(1e-3)),
+  classifier('lstm', [16, 64, 64], lstmClassifier, adam(1e-3)),
+  {
+    family: 'train',
+    name: 'decoder',
+    inputs: {
+      tokens: { shape: [8, 64], below: vocabulary },
+      next: { shape: [8 * 64], below: vocabulary },
+    },
+    tolerance: 1e-3,
+    phases: [
+      {
+        name: 'loss',
+        prefix: '',
+        optimizer: adam(1e-3),
+        loss: (l, [tokens, next]) =>
+          l.crossEntropy(l.reshape(language(l, tokens!), [8 * 64, vocabulary]), next!),
+      },
+    ],
+  },
+  {
+    family: 'train',
+    name: 'dcgan',
+    inputs: { real: { shape: [32, 1, 28, 28] }, noise: { shape: [32, 100] } },
+    tolerance: 2e-3,
+    shared: (l, [, noise]) => generator(l, noise!),
+    phases: [
+      {
+        name: 'discriminator',
+        prefix: 'd.',
+        optimizer: adam(2e-4, 0.5),
+        detached: true,
+        loss: (l, [real], fake) =>
+          l.add(
+            l.binaryCrossEntropy(discriminator(l, real!), 1),
+            l.binaryCrossEntropy(discriminator(l, fake!), 0),
+          ),
+      },
+      {
+        name: 'generator',
+        prefix: 'g.',
+        optimizer: adam(2e-4, 0.5),
+        loss: (l, _inputs, fake) => l.binaryCrossEntropy(discriminator(l, fake!), 1),
+      },
+    ],
+  },
+];

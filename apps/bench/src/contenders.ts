@@ -1,0 +1,63 @@
+/** Who takes part. */
+import type { Family } from './cases/case.ts';
+
+export type Library = 'hebb' | 'ort' | 'tfjs' | 'jax' | 'torch';
+
+export interface Contender {
+  readonly name: string;
+  readonly library: Library;
+  readonly threads: number;
+  /** Passed on to the library's runner. */
+  readonly variant?: 'wasm' | 'cpu';
+  readonly families: readonly Family[];
+  /** Files that have to be prepared for it. */
+  readonly needs?: 'onnx' | 'program';
+}
+
+const all: readonly Family[] = ['kernels', 'infer', 'train'];
+
+export const contenders: readonly Contender[] = [
+  { name: 'hebb', library: 'hebb', variant: 'wasm', threads: 1, families: all },
+  { name: 'hebb-2', library: 'hebb', variant: 'wasm', threads: 2, families: all },
+  { name: 'hebb-cpu', library: 'hebb', variant: 'cpu', threads: 1, families: all },
+  { name: 'ort', library: 'ort', threads: 1, families: ['kernels', 'infer'], needs: 'onnx' },
+  { name: 'ort-2', library: 'ort', threads: 2, families: ['kernels', 'infer'], needs: 'onnx' },
+  { name: 'tfjs', library: 'tfjs', variant: 'wasm', threads: 1, families: all },
+  { name: 'tfjs-cpu', library: 'tfjs', variant: 'cpu', threads: 1, families: all },
+  { name: 'jax-js', library: 'jax', threads: 1, families: all },
+  { name: 'torch', library: 'torch', threads: 1, families: all, needs: 'program' },
+  { name: 'torch-2', library: 'torch', threads: 2, families: all, needs: 'program' },
+];
+
+/** What it is, for the table's legend. */
+export const describeContender = ({ library, variant, threads }: Contender): string => {
+  const names: Record<Library, string> = {
+    hebb: variant === 'cpu' ? 'Hebb, plain TypeScript' : 'Hebb, WebAssembly',
+    ort: 'onnxruntime-web, WebAssembly',
+    tfjs: variant === 'cpu' ? 'TensorFlow.js, plain JavaScript' : 'TensorFlow.js, WebAssembly',
+    jax: 'jax-js, WebAssembly',
+    torch: 'PyTorch on the CPU, native',
+  };
+  return `${names[library]}, ${threads === 1 ? 'one thread' : `${threads} threads`}`;
+};
+
+/**
+ * Whose outputs the others are compared with, the first that is there: not Hebb's, where somebody else
+ * can do the case.
+ */
+const judges = ['torch', 'ort', 'jax-js', 'tfjs', 'tfjs-cpu', 'hebb-cpu'];
+
+export function judgeAmong(names: readonly string[]): string | undefined {
+  return judges.find((judge) => names.includes(judge)) ?? names[0];
+}
+
+export function selectContenders(names: readonly string[] | undefined): readonly Contender[] {
+  if (names === undefined) return contenders;
+  return names.map((name) => {
+    const found = contenders.find((c) => c.name === name);
+    if (found === undefined) {
+      throw new Error(`no contender ${name}: ${contenders.map((c) => c.name).join(', ')}`);
+    }
+    return found;
+  });
+}

@@ -1,0 +1,60 @@
+/** How a contender's process is started. */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Contender } from '../contenders.ts';
+import type { Launch } from './process.ts';
+
+export interface Host {
+  /** The Node binary. */
+  readonly node: string;
+  readonly version: string;
+  /** It runs TypeScript as it stands; else the built files are used. */
+  readonly sources: boolean;
+}
+
+export function hostOf(node: string): Host {
+  const { stdout, error } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  if (error !== undefined) throw new Error(`${node} does not start: ${error.message}`);
+  const version = stdout.trim();
+  return { node, version, sources: Number(/^v(\d+)/.exec(version)?.[1]) >= 24 };
+}
+
+/** A Node 20 somewhere on the path. */
+export function findNode20(): Host {
+  const folders = (process.env.PATH ?? '').split(':').filter((f) => !f.includes('node_modules'));
+  for (const folder of [...folders, '/usr/local/bin', '/usr/bin']) {
+    const node = `${folder}/node`;
+    if (!existsSync(node)) continue;
+    const host = hostOf(node);
+    if (host.version.startsWith('v20.')) return host;
+  }
+  throw new Error('there is no Node 20 on the path');
+}
+
+const here = fileURLToPath(new URL('..', import.meta.url));
+const python = 'python3';
+
+/** Why the contender cannot take part on this machine, if so. */
+export function unavailable({ library }: Contender): string | undefined {
+  if (library !== 'torch') return undefined;
+  const { status, error } = spawnSync(python, ['-c', 'import torch'], { encoding: 'utf8' });
+  if (error !== undefined) return `${python} is not installed`;
+  return status === 0 ? undefined : `${python} -c "import torch" fails here`;
+}
+
+export function launchOf({ name, library, threads }: Contender, host: Host): Launch {
+  if (library === 'torch') {
+    const count = String(threads);
+    return {
+      command: python,
+      args: [`${here.replace(/dist\/$/, 'src/')}peers/torch/bench_torch.py`, count],
+      env: { OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count },
+    };
+  }
+  // Warnings about experimental features say nothing about the work.
+  const args = host.sources
+    ? ['--conditions=@hebb/source', '--disable-warning=ExperimentalWarning', `${here}child.ts`]
+    : [`${here.replace(/src\/$/, 'dist/')}child.js`];
+  return { command: host.node, args: [...args, name] };
+}

@@ -1,0 +1,48 @@
+/** The sequence models. */
+import type { Layers } from './layers.ts';
+
+export interface TransformerSizes {
+  readonly layers: number;
+  readonly heads: number;
+  readonly width: number;
+}
+
+/** One layer and a classifier of its last state. Shape: [B, T, I] -> [B, 10]. */
+export function lstmClassifier<T>(l: Layers<T>, x: T): T {
+  return l.linear(l.last(l.lstm(x, 'lstm', { hidden: 128 })), 'fc', { out: 10 });
+}
+
+/** Blocks with normalisation first, as in GPT-2. Shape: [B, T, D] -> [B, T, D]. */
+function blocks<T>(
+  l: Layers<T>,
+  x: T,
+  { layers, heads, width, causal }: TransformerSizes & { causal: boolean },
+): T {
+  let y = x;
+  for (let i = 0; i < layers; i++) {
+    const name = `block${i}`;
+    let z = l.linear(l.layerNorm(y, `${name}.norm1`), `${name}.qkv`, { out: 3 * width });
+    z = l.linear(l.attention(z, { heads, causal }), `${name}.proj`, { out: width });
+    y = l.add(y, z);
+    z = l.linear(l.layerNorm(y, `${name}.norm2`), `${name}.fc1`, {
+      out: 4 * width,
+      activation: 'gelu',
+    });
+    y = l.add(y, l.linear(z, `${name}.fc2`, { out: width }));
+  }
+  return l.layerNorm(y, 'norm');
+}
+
+export const encoder =
+  (sizes: TransformerSizes) =>
+  <T>(l: Layers<T>, x: T): T =>
+    blocks(l, x, { ...sizes, causal: false });
+
+/** Shape: tokens [B, T] -> [B, T, vocabulary] logits. */
+export const decoder =
+  (sizes: TransformerSizes, vocabulary: number) =>
+  <T>(l: Layers<T>, tokens: T): T => {
+    const embedded = l.embedding(tokens, 'tokens', { count: vocabulary, size: sizes.width });
+    const y = blocks(l, l.positions(embedded, 'positions'), { ...sizes, causal: true });
+    return l.linear(y, 'head', { out: vocabulary, bias: false });
+  };
