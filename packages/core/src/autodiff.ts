@@ -15,7 +15,7 @@ import { treeMap } from './tree.ts';
 function dependents(
   outputs: readonly Tensor[],
   wrt: readonly Tensor[],
-): { order: Node[]; depends: Set<Node> } {
+): { order: Node[]; depends: Set<Node>; cut: boolean } {
   const wanted = new Set(wrt.map((tensor) => tensor.node));
   const depends = new Set<Node>();
   const order: Node[] = [];
@@ -43,13 +43,16 @@ function dependents(
       }
     }
   }
-  return { order, depends };
+  return { order, depends, cut: [...seen].some((node) => node.historyDropped) };
 }
 
 export interface GradientOptions {
   /** Cotangents of the outputs; left out: 1 for each, which asks for scalar outputs. */
   readonly cotangents?: readonly Tensor[];
-  /** What a tensor that the outputs do not depend on gets: zeros, or an error naming it. Default 'zeros'. */
+  /**
+   * What a tensor that the outputs do not depend on gets: zeros, or an error naming it. Left out: zeros,
+   * unless the outputs build on values whose numbers were read before, which may be where it was lost.
+   */
   readonly unused?: 'zeros' | 'error';
 }
 
@@ -61,7 +64,7 @@ export interface GradientOptions {
 export function gradients(
   outputs: Tensor | readonly Tensor[],
   wrt: readonly Tensor[],
-  { cotangents, unused = 'zeros' }: GradientOptions = {},
+  { cotangents, unused }: GradientOptions = {},
 ): Tensor[] {
   const results = outputs instanceof Tensor ? [outputs] : outputs;
   results.forEach((y, i) => {
@@ -88,7 +91,7 @@ export function gradients(
       fail('grad', `cotangent ${i} does not fit its output`, describe(cotangent), describe(y));
     }
   });
-  const { order, depends } = dependents(results, wrt);
+  const { order, depends, cut } = dependents(results, wrt);
   results.forEach((y, i) => {
     if (y.node.historyDropped && !depends.has(y.node)) {
       fail(
@@ -131,10 +134,18 @@ export function gradients(
   }
   return wrt.map((x, i) => {
     const gradient = sums.get(x.node)?.[x.output];
-    if (gradient === undefined && unused === 'error' && !depends.has(x.node)) {
-      fail('grad', `no output depends on tensor ${i}`, formatShape(x.shape));
+    if (gradient !== undefined) return gradient;
+    if (!depends.has(x.node) && (unused === 'error' || (unused === undefined && cut))) {
+      fail(
+        'grad',
+        `no output depends on tensor ${i} of shape ${formatShape(x.shape)}` +
+          (cut
+            ? ': values on the way may have been read, which drops their history; differentiate first, ' +
+              "or pass unused: 'zeros' where that is meant"
+            : ''),
+      );
     }
-    return gradient ?? zerosLike(x);
+    return zerosLike(x);
   });
 }
 
@@ -161,7 +172,7 @@ function differentiate(
   const found = gradients(
     used.map((i) => inner[i]!),
     inputs.filter((_, i) => needs[i]),
-    { cotangents: used.map((i) => list[i]!) },
+    { cotangents: used.map((i) => list[i]!), unused: 'zeros' },
   );
   let next = 0;
   return needs.map((need) => (need ? found[next++] : null));
@@ -200,7 +211,7 @@ export function valueAndGrad<
     );
     const out = keepHistory(() => fn(...(inner as readonly unknown[] as Args)));
     const value = out instanceof Tensor ? out : out[0];
-    const found = gradients(value, wrapped);
+    const found = gradients(value, wrapped, { unused: 'zeros' });
     let next = 0;
     return [out, treeMap(args[argument] as Args[0], () => found[next++]!)];
   };
@@ -223,5 +234,5 @@ export function vjp(
   const wrapped = inputs.map((x) => alias(x));
   const out = keepHistory(() => fn(...wrapped));
   const outputs = out instanceof Tensor ? [out] : [...out];
-  return [outputs, (...cotangents) => gradients(outputs, wrapped, { cotangents })];
+  return [outputs, (...cotangents) => gradients(outputs, wrapped, { cotangents, unused: 'zeros' })];
 }

@@ -212,3 +212,14 @@ describe('grad, valueAndGrad, vjp', () => {
     ]);
   });
 });
+
+it('says so when an intermediate value was read and the history with it lost', async () => {
+  const x = tensor([1, 2]);
+  const hidden = x.mul(3);
+  await hidden.data();
+  expect(() => gradients(hidden.square().sum(), [x])).toThrow(
+    /no output depends on tensor 0.*drops their history/,
+  );
+  const [zero] = gradients(hidden.square().sum(), [x], { unused: 'zeros' });
+  expect(await zero!.toArray()).toEqual([0, 0]);
+});

@@ -141,7 +141,12 @@ function traceBody(
   inputs: readonly Tensor[],
 ): { graph: Graph; captures: Tensor[] } {
   const depends = dependsOn(outputs, inputs);
-  const traced = traceGraph(outputs, inputs, (tensor) => !depends(tensor));
+  // Plain constants stay inside, where they fold; everything else that no step changes comes in from outside.
+  const traced = traceGraph(
+    outputs,
+    inputs,
+    (tensor) => !depends(tensor) && tensor.node.op?.name !== 'full',
+  );
   const { graph } = traced;
   const own = graph.inputs.slice(0, inputs.length);
   const extra = graph.inputs.slice(inputs.length);
@@ -215,7 +220,7 @@ function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (
   const found = gradients(
     differentiable.map((i) => results[i]!),
     wanted.map((i) => holders[i]!),
-    { cotangents: differentiable.map((i) => incoming[i]!) },
+    { cotangents: differentiable.map((i) => incoming[i]!), unused: 'zeros' },
   );
 
   // Everything that the step's gradient reads and that does not depend on cotangents is kept from the
