@@ -15,6 +15,8 @@ import type { HostTensor, Optional, Sequence, Value } from './value.ts';
 export interface CallScope {
   /** Numbers of a lazy tensor that have been found. */
   known(tensor: Tensor): HostTensor | undefined;
+  /** A value of the graph around the node. */
+  named(name: string): Value | undefined;
   /** Runs a subgraph of this node with these inputs, seeing the values around it. */
   subgraph(program: Program, inputs: readonly Value[]): Steps<readonly Value[]>;
 }
@@ -212,6 +214,11 @@ export class Call {
 
   subgraph(program: Program, inputs: readonly Value[]): Steps<readonly Value[]> {
     return this.#scope.subgraph(program, inputs);
+  }
+
+  /** A value of the graph by its name, for operators that refer to one. */
+  named(name: string): Value {
+    return this.#scope.named(name) ?? invalid(this.op, `there is no value ${name}`);
   }
 
   unsupported(message: string): never {

@@ -114,6 +114,7 @@ function* runNode(
   }
   const lent: CallScope = {
     known: (tensor) => known.get(tensor),
+    named: (name) => scope.get(name),
     *subgraph(program, values) {
       const bound = new Map(program.inputs.map((name, i) => [name, values[i]!]));
       return yield* runProgram(program, bound, scope, context, known);

@@ -1,5 +1,5 @@
 /** Operators that only move elements work for every kind of tensor: text and codes are moved alike. */
-import { fromBits } from '@hebb/core';
+import { fromBits, sizeOf, stridesOf } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import type { Call } from './call.ts';
 import { codedHost, isNarrow } from './narrow.ts';
@@ -39,4 +39,22 @@ export function moveStrings(
     shape: order.shape,
     data: Array.from(order.data as Int32Array, (at) => all[at]!),
   };
+}
+
+/** For each element of a broadcast shape, row-major, which element of `from` it is. */
+export function positionsOf(from: readonly number[], to: readonly number[]): number[] {
+  const strides = stridesOf(from);
+  const lead = to.length - from.length;
+  const steps = to.map((_, i) => (i < lead || from[i - lead] === 1 ? 0 : strides[i - lead]!));
+  const result: number[] = [];
+  const at = to.map(() => 0);
+  for (let i = 0; i < sizeOf(to); i++) {
+    result.push(steps.reduce((sum, step, axis) => sum + step * at[axis]!, 0));
+    for (let axis = to.length - 1; axis >= 0; axis--) {
+      at[axis]! += 1;
+      if (at[axis]! < to[axis]!) break;
+      at[axis] = 0;
+    }
+  }
+  return result;
 }

@@ -26,8 +26,9 @@ import {
 import type { DType, Tensor } from '@hebb/core';
 import { silu, softmax } from '@hebb/ops';
 import type { Call } from '../call.ts';
+import type { Steps } from '../need.ts';
 import { since } from '../table.ts';
-import type { OperatorTable } from '../table.ts';
+import type { Built, OperatorTable } from '../table.ts';
 import { withBias } from './conv.ts';
 
 /** [batch, steps, heads · size] -> [batch, heads, steps, size]; four axes stay. */
@@ -237,6 +238,33 @@ function causalConv(c: Call): Tensor[] {
   const out = activation === 'silu' || activation === 'swish' ? silu(y) : y;
   return [out, narrow(padded, 2, padded.shape[2]! - before, before)];
 }
+
+/** Attention whose scores and probabilities pass through subgraphs of the model's own. */
+function* flex(c: Call): Steps<Built> {
+  const q = c.tensor(0);
+  const [, count, , size] = q.shape as [number, number, number, number];
+  const [k, v] = [repeatHeads(c.tensor(1), count), repeatHeads(c.tensor(2), count)];
+  const scale = c.attr.has('scale') ? c.attr.float('scale') : 1 / Math.sqrt(size);
+  const precision = c.attr.int('softmax_precision', 0);
+  const type =
+    precision === 0
+      ? q.dtype === 'float64'
+        ? 'float64'
+        : 'float32'
+      : c.coreDType(c.dtypeAttribute('softmax_precision'));
+  const through = function* (name: string, x: Tensor): Steps<Tensor> {
+    const body = c.node.graphs.get(name);
+    if (body === undefined) return x;
+    const [y] = yield* c.subgraph(body, [x]);
+    return c.asTensor(y!);
+  };
+  const raw = mul(matmul(cast(q, type), cast(k, type), { transposeB: true }), scale);
+  const scores = yield* through('score_mod', raw);
+  const weights = yield* through('prob_mod', softmax(scores, -1));
+  return cast(matmul(weights, cast(v, type)), q.dtype);
+}
+
+export const flexAttention = [{ since: 1, run: flex }];
 
 export const attentionOperators: OperatorTable = {
   Attention: [since(1, attention)],

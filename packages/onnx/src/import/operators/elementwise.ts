@@ -44,6 +44,7 @@ import type { Call } from '../call.ts';
 import { since, unary } from '../table.ts';
 import type { OperatorEntry, OperatorTable } from '../table.ts';
 import { isHost } from '../value.ts';
+import { equalText } from './text.ts';
 
 /**
  * Before opset 7 the second operand broadcast only when `broadcast` said so, aligned at `axis` of the
@@ -144,7 +145,10 @@ export const elementwiseOperators: OperatorTable = {
   And: binary(and),
   Or: binary(or),
   Xor: binary(xor),
-  Equal: binary(eq),
+  Equal: binary(eq).map((entry) => ({
+    ...entry,
+    build: (c) => (c.dtype(0) === 'string' ? equalText(c) : (entry.build?.(c) ?? [])),
+  })),
   Less: binary(lt),
   Greater: swapped(lt),
   LessOrEqual: binary(le),

@@ -4,7 +4,7 @@ import type { Op } from '@hebb/core';
 import { operators } from '@hebb/ops';
 import type { Domains } from '../program.ts';
 import type { OperatorTable } from '../table.ts';
-import { attentionOperators } from './attention.ts';
+import { attentionOperators, flexAttention } from './attention.ts';
 import { controlOperators } from './control.ts';
 import { convOperators } from './conv.ts';
 import { derivedOperators } from './derived.ts';
@@ -12,13 +12,22 @@ import { elementwiseOperators } from './elementwise.ts';
 import { arrayFeatureExtractor, indexingOperators } from './indexing.ts';
 import { linearOperators } from './linear.ts';
 import { lossOperators } from './loss.ts';
+import { mlOperators } from './ml.ts';
 import { normalisationOperators } from './normalisation.ts';
 import { poolOperators } from './pool.ts';
 import { quantisedOperators } from './quantised.ts';
+import { randomOperators } from './random.ts';
 import { recurrentOperators } from './recurrent.ts';
 import { reductionOperators } from './reduction.ts';
+import { resizeOperators } from './resize.ts';
+import { samplingOperators } from './sampling.ts';
+import { selectionOperators } from './selection.ts';
 import { sequenceOperators } from './sequence.ts';
 import { shapeOperators } from './shape.ts';
+import { signalOperators } from './signal.ts';
+import { textOperators } from './text.ts';
+import { trainingOperators } from './training.ts';
+import { treeOperators } from './trees.ts';
 
 const onnxOperators: OperatorTable = {
   ...derivedOperators([...primitives, ...operators]),
@@ -34,19 +43,29 @@ const onnxOperators: OperatorTable = {
   ...quantisedOperators,
   ...recurrentOperators,
   ...attentionOperators,
+  ...resizeOperators,
+  ...samplingOperators,
+  ...selectionOperators,
+  ...signalOperators,
+  ...randomOperators,
+  ...textOperators,
   ...controlOperators,
   ...sequenceOperators,
 };
 
-const mlOperators: OperatorTable = {
+const mlTable: OperatorTable = {
   ArrayFeatureExtractor: arrayFeatureExtractor,
+  ...mlOperators,
+  ...treeOperators,
 };
 
 /** All that can be imported; records given by the caller come first. */
 export function operatorDomains(own: readonly Op[] = []): Domains {
   return new Map([
     ['', { ...onnxOperators, ...derivedOperators(own) }],
-    ['ai.onnx.ml', mlOperators],
+    ['ai.onnx.ml', mlTable],
+    ['ai.onnx.preview', { FlexAttention: flexAttention }],
+    ['ai.onnx.preview.training', trainingOperators],
   ]);
 }
 
