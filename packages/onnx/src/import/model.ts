@@ -8,7 +8,6 @@ import {
   fail,
   isDType,
   isFloat,
-  isInteger,
   placeholder,
   scope,
   withBackend,
@@ -21,26 +20,19 @@ import type { ExternalResolver } from '../codec/external.ts';
 import type { DecodeLimits } from '../codec/reader.ts';
 import type { ModelProto } from '../codec/types.ts';
 import type { OnnxValue } from '../codec/value.ts';
+import { DependsOnInputs, NeedsConstant, constantAnswer, decidingInputs } from './answer.ts';
+import type { Answer } from './answer.ts';
+import { checkInput } from './bind.ts';
 import { fromOnnxValue, toOnnxValue } from './convert.ts';
 import { OnnxImportError } from './error.ts';
-import { evaluateOnHost } from './evaluate.ts';
 import { interpret } from './interpret.ts';
 import { runAsync, runSync } from './need.ts';
-import type { Need } from './need.ts';
 import { operatorDomains } from './operators/index.ts';
 import { prepareModel } from './program.ts';
 import type { Program } from './program.ts';
 import { formatType, valueType } from './types.ts';
 import type { ValueType } from './types.ts';
-import {
-  ParameterValue,
-  dtypeOf,
-  isHost,
-  isTensorValue,
-  shapeOf,
-  toHost,
-  toTensor,
-} from './value.ts';
+import { ParameterValue, isHost, isTensorValue, toHost, toTensor } from './value.ts';
 import type { HostTensor, Value } from './value.ts';
 
 export interface ImportOptions extends DecodeLimits {
@@ -71,36 +63,6 @@ export function readModel(source: ModelSource, options: ImportOptions = {}): Mod
   return 'opsetImport' in source && !('toJSON' in source)
     ? source
     : fromOnnxProto(source as Parameters<typeof fromOnnxProto>[0]);
-}
-
-/** Inputs that decide shapes or branches are part of the signature when they are no larger than this. */
-const staticInputLimit = 64;
-
-type Answer = (need: Need) => HostTensor;
-
-/** Thrown out of a trace: the numbers depend on inputs. */
-class DependsOnInputs extends Error {
-  /** Inputs that decide and could be fixed; undefined when others play in. */
-  readonly inputs: readonly string[] | undefined;
-
-  constructor(inputs: readonly string[] | undefined) {
-    super('a value that depends on the inputs is needed to build the graph');
-    this.name = 'DependsOnInputs';
-    this.inputs = inputs;
-  }
-}
-
-/** Thrown out of a trace: a constant must be computed on a backend that cannot answer at once. */
-class NeedsConstant extends Error {
-  readonly place: number;
-  readonly tensor: Tensor;
-
-  constructor(place: number, tensor: Tensor) {
-    super('a constant is needed to build the graph');
-    this.name = 'NeedsConstant';
-    this.place = place;
-    this.tensor = tensor;
-  }
 }
 
 type Fixed = Readonly<
@@ -420,50 +382,6 @@ export class OnnxModel extends Module {
   }
 }
 
-/** Answers from constants; `otherwise` for what depends on placeholders. */
-function constantAnswer(otherwise: (tensor: Tensor) => never): Answer {
-  return ({ tensor }) => {
-    const known = evaluateOnHost(tensor, 1 << 24);
-    if (known !== undefined) return known;
-    if (placeholdersBelow(tensor).size > 0) return otherwise(tensor);
-    const backend = currentBackend('run');
-    if (!backend.capabilities.sync) throw new NeedsConstant(0, tensor);
-    return toHost(convert(tensor.dataSync(), tensor.dtype), tensor.shape, tensor.dtype);
-  };
-}
-
-/** Nodes without a value of their own that the tensor is computed from. */
-function placeholdersBelow(tensor: Tensor): Set<object> {
-  const found = new Set<object>();
-  const seen = new Set<object>();
-  const stack = [tensor];
-  while (stack.length > 0) {
-    const { node, output } = stack.pop()!;
-    if (seen.has(node) || node.isRealized(output)) continue;
-    seen.add(node);
-    if (node.op === null) found.add(node);
-    stack.push(...node.inputs);
-  }
-  return found;
-}
-
-/** The small integer inputs that alone decide the value, if it is so. */
-function decidingInputs(
-  tensor: Tensor,
-  names: ReadonlyMap<object, string>,
-  inputs: Readonly<Record<string, Tensor>>,
-): readonly string[] | undefined {
-  const result: string[] = [];
-  for (const node of placeholdersBelow(tensor)) {
-    const name = names.get(node);
-    if (name === undefined) return undefined;
-    const { dtype, size } = inputs[name]!;
-    if (!(isInteger(dtype) || dtype === 'bool') || size > staticInputLimit) return undefined;
-    result.push(name);
-  }
-  return result.length === 0 ? undefined : result;
-}
-
 async function asFixed(value: Value): Promise<Fixed[string]> {
   if (value instanceof Tensor) {
     return { dtype: value.dtype, shape: [...value.shape], data: [...(await value.data())] };
@@ -484,44 +402,4 @@ function signatureKey(tensors: Readonly<Record<string, Tensor>>, fixed: Fixed): 
     parts.push(`${name}=${dtype}[${shape.join(',')}](${data.join(',')})`);
   }
   return parts.sort().join(';');
-}
-
-/** Names of dynamic axes must have one size throughout a call. */
-function checkInput(
-  type: ValueType,
-  value: Value,
-  sizes: Map<string, { size: number; input: string }>,
-): void {
-  const tensor = isTensorValue(value);
-  if (type.kind === 'tensor' && !tensor) {
-    const got = 'kind' in value ? value.kind : 'tensor';
-    fail('run', `input ${type.name} is no tensor`, got, formatType(type));
-  }
-  if (!tensor || type.kind !== 'tensor') return;
-  const got = `${dtypeOf(value)}[${shapeOf(value).join(',')}]`;
-  if (type.dtype !== undefined && dtypeOf(value) !== type.dtype) {
-    fail('run', `input ${type.name} has the wrong dtype`, got, formatType(type));
-  }
-  const shape = shapeOf(value);
-  if (type.shape === undefined) return;
-  // ONNX Runtime does not check inputs declared without axes, and files in the wild count on it.
-  if (type.shape.length === 0 && shape.length === 1 && shape[0] === 1) return;
-  if (shape.length !== type.shape.length) {
-    fail('run', `input ${type.name} has the wrong shape`, got, formatType(type));
-  }
-  type.shape.forEach((dim, i) => {
-    const size = shape[i]!;
-    if (typeof dim === 'number' && dim !== size) {
-      fail('run', `input ${type.name} has the wrong shape`, got, formatType(type));
-    }
-    if (typeof dim !== 'string') return;
-    const before = sizes.get(dim);
-    if (before !== undefined && before.size !== size) {
-      fail(
-        'run',
-        `axis ${dim} is ${size} in input ${type.name} and ${before.size} in ${before.input}`,
-      );
-    }
-    sizes.set(dim, { size, input: type.name });
-  });
 }

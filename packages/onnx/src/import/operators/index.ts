@@ -25,6 +25,7 @@ import { selectionOperators } from './selection.ts';
 import { sequenceOperators } from './sequence.ts';
 import { shapeOperators } from './shape.ts';
 import { signalOperators } from './signal.ts';
+import { svmOperators } from './svm.ts';
 import { textOperators } from './text.ts';
 import { trainingOperators } from './training.ts';
 import { treeOperators } from './trees.ts';
@@ -57,6 +58,7 @@ const mlTable: OperatorTable = {
   ArrayFeatureExtractor: arrayFeatureExtractor,
   ...mlOperators,
   ...treeOperators,
+  ...svmOperators,
 };
 
 /** All that can be imported; records given by the caller come first. */

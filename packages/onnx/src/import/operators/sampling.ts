@@ -8,6 +8,7 @@ import {
   div,
   floor,
   fromBits,
+  full,
   gather,
   gatherElements,
   iota,
@@ -24,6 +25,7 @@ import {
   reshape,
   round,
   sizeOf,
+  stack,
   sub,
   sum,
   tensor,
@@ -263,6 +265,41 @@ function roiAlign(c: Call): Tensor {
     : concat(results, 0);
 }
 
+/** The largest element of each cell of a region, whose corners are rounded to whole places. */
+function maxRoiPool(c: Call): Tensor {
+  const x = c.tensor(0);
+  const [, channels, height, width] = x.shape as [number, number, number, number];
+  const rois = Array.from(c.host(1).data as ArrayLike<number>, Number);
+  const [outH, outW] = c.attr.ints('pooled_shape') as [number, number];
+  const scale = c.attr.float('spatial_scale', 1);
+  const results = Array.from({ length: rois.length / 5 }, (_, r) => {
+    const [batch, x1, y1, x2, y2] = rois
+      .slice(5 * r, 5 * r + 5)
+      .map((v, k) => (k === 0 ? v : Math.round(v * scale))) as [
+      number,
+      number,
+      number,
+      number,
+      number,
+    ];
+    const [h, w] = [Math.max(1, y2 - y1 + 1), Math.max(1, x2 - x1 + 1)];
+    const clampTo = (v: number, most: number) => Math.max(0, Math.min(most, v));
+    const cells: Tensor[] = [];
+    for (let i = 0; i < outH; i++) {
+      for (let j = 0; j < outW; j++) {
+        const top = clampTo(Math.floor((i * h) / outH) + y1, height);
+        const bottom = clampTo(Math.ceil(((i + 1) * h) / outH) + y1, height);
+        const left = clampTo(Math.floor((j * w) / outW) + x1, width);
+        const right = clampTo(Math.ceil(((j + 1) * w) / outW) + x1, width);
+        const cell = x.index(batch, [null], [top, bottom], [left, right]);
+        cells.push(cell.size === 0 ? full([channels], 0, x.dtype) : max(cell, [1, 2]));
+      }
+    }
+    return reshape(stack(cells, 1), [1, channels, outH, outW]);
+  });
+  return concat(results, 0);
+}
+
 /** Dai et al. 2017, arXiv:1703.06211, with modulation (Zhu et al. 2018): every kernel element has an offset. */
 function deformConv(c: Call): Tensor {
   const x = c.tensor(0);
@@ -331,5 +368,6 @@ export const samplingOperators: OperatorTable = {
   GridSample: [since(1, gridSample)],
   AffineGrid: [since(1, affineGrid)],
   RoiAlign: [since(1, roiAlign)],
+  MaxRoiPool: [since(1, maxRoiPool)],
   DeformConv: [since(1, deformConv)],
 };
