@@ -1,2 +1,3 @@
-/** @hebb/backend-wasm: WebAssembly code generated for each program. */
-export {};
+/** @hebb/backend-wasm: WebAssembly generated for each program. */
+export { wasm } from './backend.ts';
+export type { WasmOptions } from './backend.ts';

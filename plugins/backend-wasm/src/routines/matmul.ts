@@ -30,8 +30,13 @@ const rowsToPack = (pitch: number): number => ((pitch * 4) % 1024 === 0 ? 19 : 4
 const rowsForTiles = 25;
 
 export function matmul(given: MatmulSpec, target: Target): KernelPlan {
-  const spec = joinRows(given);
-  const { m, n, a, b } = spec;
+  const joined = joinRows(given);
+  const { m, n, k } = joined;
+  // Strides of axes of size 1 do not matter: 1 is the easiest.
+  const a = k === 1 ? { ...joined.a, column: 1 } : joined.a;
+  const step = k === 1 ? 1 : joined.b.row;
+  const b = { ...joined.b, row: step, column: n === 1 && step !== 1 ? 1 : joined.b.column };
+  const spec = { ...joined, a, b };
   const alongDepth = a.column === 1 && b.row === 1;
   if (alongDepth && (n === 1 || (b.column !== 1 && m < rowsForTiles))) return dots(spec, target);
   return tiled(spec, target, b.column !== 1 || m >= rowsToPack(b.row));

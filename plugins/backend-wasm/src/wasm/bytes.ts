@@ -1,5 +1,7 @@
 /** Growing byte output with the integer encodings of the WebAssembly binary format (spec section 5.2). */
 export class ByteWriter {
+  /** Places of function numbers that are known only when the module is complete. */
+  readonly references: { readonly at: number; readonly target: object }[] = [];
   #bytes = new Uint8Array(1024);
   #length = 0;
 
@@ -26,6 +28,21 @@ export class ByteWriter {
       rest = Math.floor(rest / 128);
     }
     this.byte(rest);
+  }
+
+  /** Room for the number of a function: two bytes, filled in by `resolve`. */
+  reference(target: object): void {
+    this.references.push({ at: this.#length, target });
+    this.bytes([0x80, 0]);
+  }
+
+  /** Writes the numbers of referred functions, below 2^14. */
+  resolve(numberOf: (target: object) => number): void {
+    for (const { at, target } of this.references) {
+      const value = numberOf(target);
+      this.#bytes[at] = (value & 127) | 128;
+      this.#bytes[at + 1] = value >> 7;
+    }
   }
 
   /** Signed LEB128. */

@@ -17,7 +17,6 @@ export interface FunctionType {
 
 /** A function that can be called from others of the module, before or after its body is written. */
 export interface FunctionRef<R extends ValueType | undefined = ValueType | undefined> {
-  readonly index: number;
   readonly type: FunctionType;
   readonly result: R;
 }
@@ -115,7 +114,7 @@ export class FunctionBuilder {
   call(target: FunctionRef, ...args: readonly Code[]): void {
     for (const arg of args) arg.emit(this.#body);
     this.#body.byte(0x10);
-    this.#body.u(target.index);
+    this.#body.reference(target);
     for (const _ of target.type.results) this.#body.byte(0x1a);
   }
 
@@ -213,7 +212,8 @@ export class FunctionBuilder {
   }
 
   /** @internal The encoded body with its declarations. */
-  encode(): ByteWriter {
+  encode(numberOf: (target: object) => number): ByteWriter {
+    this.#body.resolve(numberOf);
     const out = new ByteWriter();
     const runs: [number, ValueType][] = [];
     for (const type of this.#locals) {
@@ -251,6 +251,6 @@ export function call<R extends ValueType>(
   return code(target.result, (out) => {
     for (const arg of args) arg.emit(out);
     out.byte(0x10);
-    out.u(target.index);
+    out.reference(target);
   });
 }

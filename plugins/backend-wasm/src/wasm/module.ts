@@ -17,6 +17,7 @@ export interface MemoryImport {
 }
 
 interface Defined {
+  readonly ref: FunctionRef;
   readonly type: number;
   readonly builder: FunctionBuilder;
 }
@@ -31,11 +32,11 @@ export interface FunctionOptions<
   readonly export?: string;
 }
 
-/** A module with one imported memory and any number of functions. */
+/** A module with one imported memory and any number of functions, imported ones numbered first. */
 export class ModuleBuilder {
   readonly #types: FunctionType[] = [];
   readonly #functions: Defined[] = [];
-  readonly #exports: [string, number][] = [];
+  readonly #exports: [string, FunctionRef][] = [];
   readonly #imports: { module: string; name: string; ref: FunctionRef; type: number }[] = [];
   readonly #memory: MemoryImport;
 
@@ -43,7 +44,7 @@ export class ModuleBuilder {
     this.#memory = memory;
   }
 
-  /** Imported functions come before all defined ones. The same import twice is one. */
+  /** The same import twice is one. */
   importFunction<const R extends ValueType | undefined>(
     module: string,
     name: string,
@@ -51,10 +52,9 @@ export class ModuleBuilder {
     result: R,
   ): FunctionRef<R> {
     const known = this.#imports.find((x) => x.module === module && x.name === name);
-    if (known !== undefined) return { ...known.ref, result };
-    if (this.#functions.length > 0) throw new Error('imports come before functions');
+    if (known !== undefined) return known.ref as FunctionRef<R>;
     const type = { params, results: result === undefined ? [] : [result] };
-    const ref = { index: this.#imports.length, type, result };
+    const ref = { type, result };
     this.#imports.push({ module, name, ref, type: this.#type(type) });
     return ref;
   }
@@ -68,12 +68,13 @@ export class ModuleBuilder {
       results: options.result === undefined ? [] : [options.result],
     };
     const builder = new FunctionBuilder(options.params.length);
-    const at = this.#functions.push({ type: this.#type(type), builder }) - 1;
-    const index = this.#imports.length + at;
-    if (options.export !== undefined) this.#exports.push([options.export, index]);
+    const ref: FunctionRef<R> = { type, result: options.result as R };
+    // Before the body, which may define functions of its own.
+    this.#functions.push({ ref, type: this.#type(type), builder });
+    if (options.export !== undefined) this.#exports.push([options.export, ref]);
     const params = options.params.map((param, i) => localAt(param, i)) as ParamLocals<P>;
     body(builder, ...params);
-    return { index, type, result: options.result as R };
+    return ref;
   }
 
   #type(type: FunctionType): number {
@@ -86,6 +87,8 @@ export class ModuleBuilder {
 
   /** The binary module. */
   encode(): Uint8Array<ArrayBuffer> {
+    const numbers = new Map<object, number>();
+    for (const { ref } of [...this.#imports, ...this.#functions]) numbers.set(ref, numbers.size);
     const out = new ByteWriter();
     out.bytes([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00]);
     const section = (id: number, write: (inner: ByteWriter) => void): void => {
@@ -126,15 +129,16 @@ export class ModuleBuilder {
     });
     section(7, (s) => {
       s.u(this.#exports.length);
-      for (const [name, index] of this.#exports) {
+      for (const [name, ref] of this.#exports) {
         s.name(name);
         s.byte(0x00);
-        s.u(index);
+        s.u(numbers.get(ref)!);
       }
     });
     section(10, (s) => {
       s.u(this.#functions.length);
-      for (const { builder } of this.#functions) s.sized(builder.encode());
+      for (const { builder } of this.#functions)
+        s.sized(builder.encode((target) => numbers.get(target)!));
     });
     return out.finish();
   }

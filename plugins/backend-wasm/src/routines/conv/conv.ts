@@ -6,37 +6,15 @@ import { matmul } from '../matmul.ts';
 import type { StoreResult } from '../store.ts';
 import type { Target } from '../target.ts';
 import { correlation } from './direct.ts';
+import { product, reachedPadding } from './geometry.ts';
+import type { ConvGeometry } from './geometry.ts';
 import { prepare, preparePlan } from './prepare.ts';
-
-export interface ConvGeometry {
-  readonly images: number;
-  /** Of the input and of the output of the forward convolution. */
-  readonly channels: number;
-  readonly outChannels: number;
-  readonly groups: number;
-  readonly size: readonly number[];
-  readonly outSize: readonly number[];
-  readonly kernel: readonly number[];
-  readonly stride: readonly number[];
-  readonly padding: readonly (readonly [number, number])[];
-  readonly dilation: readonly number[];
-}
 
 export interface ConvSpec extends ConvGeometry {
   readonly x: I32;
   readonly weight: I32;
   /** Rows are output channels of all images, columns output positions. */
   readonly store: StoreResult;
-}
-
-export const product = (list: readonly number[]): number => list.reduce((p, n) => p * n, 1);
-
-/** Only the padding that some tap reads counts: the last rows may be out of every window's reach. */
-export function reachedPadding(g: ConvGeometry): [number, number][] {
-  return g.size.map((n, i) => {
-    const reach = (g.outSize[i]! - 1) * g.stride[i]! + (g.kernel[i]! - 1) * g.dilation[i]! + 1;
-    return [g.padding[i]![0], Math.max(0, reach - n - g.padding[i]![0])];
-  });
 }
 
 export function conv(spec: ConvSpec, target: Target): Routine {

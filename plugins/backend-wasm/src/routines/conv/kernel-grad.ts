@@ -14,8 +14,8 @@ import { evenParts, forParts, minimum, partStart } from '../parts.ts';
 import type { StoreResult } from '../store.ts';
 import { madd } from '../target.ts';
 import type { Target } from '../target.ts';
-import { product, reachedPadding } from './conv.ts';
-import type { ConvGeometry } from './conv.ts';
+import { product, reachedPadding } from './geometry.ts';
+import type { ConvGeometry } from './geometry.ts';
 import { prepare, preparePlan } from './prepare.ts';
 import type { PreparedLayout } from './prepare.ts';
 

@@ -11,8 +11,8 @@ import { aligned } from '../kernel.ts';
 import { matmul } from '../matmul.ts';
 import type { StoreResult } from '../store.ts';
 import type { Target } from '../target.ts';
-import { product } from './conv.ts';
-import type { ConvGeometry } from './conv.ts';
+import { classesOf, combinations, product } from './geometry.ts';
+import type { AxisClass, ConvGeometry } from './geometry.ts';
 import { correlation, linePosition } from './direct.ts';
 import { prepare, preparePlan } from './prepare.ts';
 
@@ -22,43 +22,6 @@ export interface ConvTransposeSpec extends ConvGeometry {
   readonly weight: I32;
   /** Rows are input channels of all images, columns input positions. */
   readonly store: StoreResult;
-}
-
-/** Positions remainder, remainder + stride, … of one axis and the taps that reach them. */
-interface AxisClass {
-  readonly remainder: number;
-  readonly count: number;
-  /** Taps in the order of the gradient elements they read, and the first such element for position 0. */
-  readonly taps: readonly number[];
-  readonly first: number;
-  /** Between the elements of neighbouring taps. */
-  readonly step: number;
-}
-
-function classesOf(g: ConvGeometry, axis: number): AxisClass[] {
-  const [size, kernel] = [g.size[axis]!, g.kernel[axis]!];
-  const [stride, dilation] = [g.stride[axis]!, g.dilation[axis]!];
-  const pad = g.padding[axis]![0];
-  return Array.from({ length: Math.min(stride, size) }, (_, remainder) => {
-    const reaches = (k: number): boolean => (remainder + pad - k * dilation) % stride === 0;
-    const element = (k: number): number => (remainder + pad - k * dilation) / stride;
-    const taps = Array.from({ length: kernel }, (_, k) => kernel - 1 - k).filter(reaches);
-    return {
-      remainder,
-      count: Math.ceil((size - remainder) / stride),
-      taps,
-      first: taps.length === 0 ? 0 : element(taps[0]!),
-      step: taps.length < 2 ? 1 : element(taps[1]!) - element(taps[0]!),
-    };
-  });
-}
-
-/** Every choice of one class an axis. */
-function combinations(axes: readonly (readonly AxisClass[])[]): AxisClass[][] {
-  return axes.reduce<AxisClass[][]>(
-    (all, classes) => all.flatMap((chosen) => classes.map((c) => [...chosen, c])),
-    [[]],
-  );
 }
 
 export function convTranspose(spec: ConvTransposeSpec, target: Target): Routine {

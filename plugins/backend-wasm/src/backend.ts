@@ -1,0 +1,345 @@
+/** The backend object: values in one WebAssembly memory, executables around generated modules. */
+import { compileGraph } from '@hebb/compiler';
+import type { Program } from '@hebb/compiler';
+import { HebbError, dtypeInfo, dtypes, fail, formatShape, sameShape, sizeOf } from '@hebb/core';
+import type {
+  Aval,
+  Backend,
+  CompileOptions,
+  DType,
+  DeviceBuffer,
+  Executable,
+  Graph,
+  HostArray,
+  Shape,
+} from '@hebb/core';
+import { hostSimd, mathImports } from './host.ts';
+import { Heap } from './memory.ts';
+import { generate, sharedScratch, tableLayout } from './program.ts';
+import type { GeneratedProgram } from './program.ts';
+import type { Simd } from './routines/target.ts';
+
+export interface WasmOptions {
+  /**
+   * Vector instructions: `relaxed` fuses multiplications and additions where the host does, `plain` gives
+   * the same bits on every host. Default: the best this host has.
+   */
+  readonly simd?: Simd;
+  /** The most memory to use, in bytes; default and limit 4 GiB. */
+  readonly maximumBytes?: number;
+}
+
+/** A value on this backend: a block of the memory until it is freed. */
+class WasmBuffer implements DeviceBuffer {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly bytes: number;
+  readonly owner: object;
+  /** -1 once it is freed. */
+  at: number;
+
+  constructor(owner: object, at: number, { dtype, shape }: Aval) {
+    this.owner = owner;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.bytes = sizeOf(shape) * dtypeInfo(dtype).bytes;
+    this.at = at;
+  }
+}
+
+const describe = ({ dtype, shape }: Aval): string => `${dtype}${formatShape(shape)}`;
+const pageBytes = 65536;
+const mostPages = 65536;
+
+/** Memory that runs use and leave: the table of addresses, the arena, scratch of threads. */
+class Workspace {
+  readonly #heap: Heap;
+  #at = -1;
+  #bytes = 0;
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** Address of at least so many bytes. */
+  reserve(bytes: number): number {
+    if (bytes > this.#bytes) {
+      if (this.#at >= 0) this.#heap.free(this.#at);
+      this.#at = -1;
+      this.#bytes = 0;
+      this.#at = this.#heap.allocate(bytes, 'working memory');
+      this.#bytes = bytes;
+    }
+    return this.#at;
+  }
+}
+
+/**
+ * WebAssembly: each program becomes one module of vectorised kernels. Values can be read synchronously.
+ * `await init(wasm())`. Throws HebbError where the host has no SIMD.
+ */
+export function wasm({
+  simd = hostSimd(),
+  maximumBytes = mostPages * pageBytes,
+}: WasmOptions = {}): Backend {
+  if (simd === undefined) fail('wasm', 'this host has no WebAssembly SIMD');
+  if (simd === 'relaxed' && hostSimd() !== 'relaxed') {
+    fail('wasm', 'this host has no relaxed SIMD', 'simd: relaxed', 'simd: plain');
+  }
+  const pages = Math.min(mostPages, Math.floor(maximumBytes / pageBytes));
+  if (!(pages >= 2)) {
+    fail('wasm', 'maximumBytes is too small', String(maximumBytes), `${2 * pageBytes} or more`);
+  }
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: pages });
+  return new WasmBackend(new Heap(memory, pages), simd);
+}
+
+class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly capabilities = { dtypes: new Set(dtypes), sync: true, threads: 1 };
+  readonly #heap: Heap;
+  readonly #simd: Simd;
+  readonly #workspace: Workspace;
+  #buffers = 0;
+  #bytes = 0;
+
+  constructor(heap: Heap, simd: Simd) {
+    this.#heap = heap;
+    this.#simd = simd;
+    this.#workspace = new Workspace(heap);
+  }
+
+  upload(data: HostArray, aval: Aval): DeviceBuffer {
+    const wanted = dtypeInfo(aval.dtype).allocate(0);
+    if (data.constructor !== wanted.constructor || data.length !== sizeOf(aval.shape)) {
+      const got = `${data.constructor.name} of ${data.length}`;
+      fail('upload', 'data does not fit', got, describe(aval));
+    }
+    const buffer = this.#allocate(aval);
+    this.#heap.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), buffer.at);
+    return buffer;
+  }
+
+  downloadSync(buffer: DeviceBuffer): HostArray {
+    const { at, bytes, dtype, shape } = this.#live('download', buffer);
+    const result = dtypeInfo(dtype).allocate(sizeOf(shape));
+    new Uint8Array(result.buffer, result.byteOffset, bytes).set(
+      this.#heap.bytes.subarray(at, at + bytes),
+    );
+    return result;
+  }
+
+  download(buffer: DeviceBuffer): Promise<HostArray> {
+    try {
+      return Promise.resolve(this.downloadSync(buffer));
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Freeing a second time does nothing. */
+  free(buffer: DeviceBuffer): void {
+    const own = this.#own('free', buffer);
+    if (own.at < 0) return;
+    this.#heap.free(own.at);
+    this.#release(own);
+  }
+
+  compile(graph: Graph, { donated = [] }: CompileOptions = {}): Executable | Promise<Executable> {
+    const program = compileGraph(graph, {
+      donated,
+      scratch: sharedScratch,
+    });
+    const generated = generate(program, { simd: this.#simd });
+    const executable = (module: WebAssembly.Module): Executable =>
+      new WasmExecutable(this.#machine, program, generated, module, donated);
+    try {
+      return executable(new WebAssembly.Module(generated.bytes));
+    } catch (error) {
+      // Browsers refuse to compile large modules synchronously on their main thread.
+      if (!(error instanceof RangeError)) throw error;
+      return WebAssembly.compile(generated.bytes).then(executable);
+    }
+  }
+
+  memory(): { buffers: number; bytes: number } {
+    return { buffers: this.#buffers, bytes: this.#bytes };
+  }
+
+  /** What executables need of the backend. */
+  readonly #machine: Machine = {
+    heap: () => this.#heap,
+    workspace: (bytes) => this.#workspace.reserve(bytes),
+    live: (op, buffer) => this.#live(op, buffer),
+    allocate: (aval) => this.#allocate(aval),
+    free: (buffer) => this.free(buffer),
+    move: (buffer, aval) => {
+      const moved = new WasmBuffer(this, buffer.at, aval);
+      this.#release(buffer);
+      this.#count(moved);
+      return moved;
+    },
+  };
+
+  #allocate(aval: Aval): WasmBuffer {
+    const bytes = sizeOf(aval.shape) * dtypeInfo(aval.dtype).bytes;
+    const buffer = new WasmBuffer(this, this.#heap.allocate(bytes, describe(aval)), aval);
+    this.#count(buffer);
+    return buffer;
+  }
+
+  #count(buffer: WasmBuffer): void {
+    this.#buffers += 1;
+    this.#bytes += buffer.bytes;
+  }
+
+  #release(buffer: WasmBuffer): void {
+    buffer.at = -1;
+    this.#buffers -= 1;
+    this.#bytes -= buffer.bytes;
+  }
+
+  #own(op: string, buffer: DeviceBuffer): WasmBuffer {
+    if (!(buffer instanceof WasmBuffer) || buffer.owner !== this) {
+      fail(op, 'the buffer belongs to another backend', describe(buffer));
+    }
+    return buffer;
+  }
+
+  #live(op: string, buffer: DeviceBuffer): WasmBuffer {
+    const own = this.#own(op, buffer);
+    return own.at < 0 ? fail(op, 'the buffer has been freed', describe(buffer)) : own;
+  }
+}
+
+interface Machine {
+  heap(): Heap;
+  workspace(bytes: number): number;
+  live(op: string, buffer: DeviceBuffer): WasmBuffer;
+  allocate(aval: Aval): WasmBuffer;
+  free(buffer: WasmBuffer): void;
+  /** Hands the memory of a value to a new one. */
+  move(buffer: WasmBuffer, aval: Aval): WasmBuffer;
+}
+
+/** A module bound to the memory, and the table of addresses that it is run with. */
+class WasmExecutable implements Executable {
+  readonly #machine: Machine;
+  readonly #program: Program;
+  readonly #generated: GeneratedProgram;
+  readonly #run: (args: number, thread: number, threads: number) => void;
+  readonly #donated: readonly number[];
+  readonly #wanted: readonly Aval[];
+  readonly #results: readonly Aval[];
+
+  constructor(
+    machine: Machine,
+    program: Program,
+    generated: GeneratedProgram,
+    module: WebAssembly.Module,
+    donated: readonly number[],
+  ) {
+    const { exports } = new WebAssembly.Instance(module, {
+      env: { memory: machine.heap().memory },
+      math: { ...mathImports },
+    });
+    this.#machine = machine;
+    this.#program = program;
+    this.#generated = generated;
+    this.#run = exports['run'] as (args: number, thread: number, threads: number) => void;
+    this.#donated = donated;
+    this.#wanted = program.inputs.map((id) => program.buffers[id]!);
+    this.#results = program.outputs.map((id) => program.buffers[id]!);
+  }
+
+  run(given: readonly DeviceBuffer[]): DeviceBuffer[] {
+    const inputs = this.#check(given);
+    const { tableBytes, arenaBytes, scratchBytes } = this.#generated;
+    const table = this.#machine.workspace(aligned(tableBytes) + aligned(arenaBytes) + scratchBytes);
+    const arena = table + aligned(tableBytes);
+    const outputs = this.#outputs(inputs);
+    try {
+      const { words } = this.#machine.heap();
+      const layout = tableLayout(this.#program);
+      let at = table >> 2;
+      for (const { at: address } of inputs) words[at++] = address;
+      for (const { address } of outputs) words[at++] = address;
+      words[(table >> 2) + layout.arena] = arena;
+      words[(table >> 2) + layout.scratch] = arena + aligned(arenaBytes);
+      this.#run(table, 0, 1);
+    } catch (error) {
+      for (const { fresh } of outputs) if (fresh !== undefined) this.#machine.free(fresh);
+      throw new HebbError('the program failed', { op: 'run', cause: error });
+    }
+    const results = this.#finish(inputs, outputs);
+    for (const i of this.#donated) if (inputs[i]!.at >= 0) this.#machine.free(inputs[i]!);
+    return results;
+  }
+
+  #check(given: readonly DeviceBuffer[]): WasmBuffer[] {
+    if (given.length !== this.#wanted.length) {
+      fail('run', 'wrong number of inputs', String(given.length), String(this.#wanted.length));
+    }
+    return given.map((buffer, i) => {
+      const aval = this.#wanted[i]!;
+      if (buffer.dtype !== aval.dtype || !sameShape(buffer.shape, aval.shape)) {
+        fail('run', `input ${i} does not fit`, describe(buffer), describe(aval));
+      }
+      return this.#machine.live('run', buffer);
+    });
+  }
+
+  /** Where each output will be: over a donated input, or in memory of its own. */
+  #outputs(inputs: readonly WasmBuffer[]): Placed[] {
+    const placed: Placed[] = [];
+    try {
+      this.#program.outputs.forEach((id, o) => {
+        const { place } = this.#program.buffers[id]!;
+        const aval = this.#results[o]!;
+        if (place.kind === 'output' && place.position === o) {
+          const { alias } = place;
+          // A value that is also read as another input must survive until that one has been read.
+          const shared =
+            alias !== undefined &&
+            inputs.some((x, i) => i !== alias && x.at === inputs[alias]!.at && x.at >= 0);
+          if (alias !== undefined && !shared) {
+            placed.push({ address: inputs[alias]!.at, over: inputs[alias]! });
+            return;
+          }
+        }
+        const fresh = this.#machine.allocate(aval);
+        placed.push({ address: fresh.at, fresh });
+      });
+    } catch (error) {
+      for (const { fresh } of placed) if (fresh !== undefined) this.#machine.free(fresh);
+      throw error;
+    }
+    return placed;
+  }
+
+  #finish(inputs: readonly WasmBuffer[], outputs: readonly Placed[]): WasmBuffer[] {
+    return outputs.map(({ over, fresh }, o) => {
+      if (over !== undefined) return this.#machine.move(over, this.#results[o]!);
+      const { place } = this.#program.buffers[this.#program.outputs[o]!]!;
+      const source =
+        place.kind === 'input'
+          ? inputs[place.position]!.at
+          : place.kind === 'output' && place.position !== o
+            ? outputs[place.position]!.address
+            : -1;
+      if (source >= 0) {
+        this.#machine.heap().bytes.copyWithin(fresh!.at, source, source + fresh!.bytes);
+      }
+      return fresh!;
+    });
+  }
+}
+
+interface Placed {
+  readonly address: number;
+  /** The input whose memory it takes over. */
+  readonly over?: WasmBuffer;
+  readonly fresh?: WasmBuffer;
+}
+
+const aligned = (bytes: number): number => Math.ceil(bytes / 64) * 64;

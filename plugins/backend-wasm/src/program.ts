@@ -1,0 +1,376 @@
+/**
+ * A whole program as one module. `run(args, thread, threads)` runs all kernels in order: `args` is the
+ * address of a table of addresses: inputs, outputs, the arena, and working memory of the threads. Every
+ * thread calls it with its number; each kernel divides its items, and a barrier stands between kernels.
+ */
+import type { Kernel, Program, RoutineKernel, ScanKernel } from '@hebb/compiler';
+import { dtypeInfo, sizeOf } from '@hebb/core';
+import type { Aval, DType } from '@hebb/core';
+import type { BufferAccess } from './codegen/evaluate.ts';
+import { Helpers } from './codegen/helpers.ts';
+import { loopKernel } from './codegen/loop.ts';
+import { routine } from './codegen/routines/index.ts';
+import type { KernelPlan, Routine } from './routines/kernel.ts';
+import { aligned } from './routines/kernel.ts';
+import type { Target } from './routines/target.ts';
+import { barrier } from './threads/barrier.ts';
+import { ModuleBuilder, i32 } from './wasm/index.ts';
+import type { FunctionBuilder, FunctionRef, I32, Local } from './wasm/index.ts';
+
+export interface GeneratorOptions extends Target {
+  /** Code for several threads over a shared memory of at most so many pages. */
+  readonly sharedPages?: number;
+}
+
+export interface GeneratedProgram {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Bytes of the table of addresses. */
+  readonly tableBytes: number;
+  readonly arenaBytes: number;
+  /** Bytes of working memory of each thread. */
+  readonly scratchBytes: number;
+}
+
+/** Where things stand in the table of addresses of a program. */
+export interface TableLayout {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly arena: number;
+  readonly scratch: number;
+  readonly length: number;
+}
+
+export function tableLayout(program: Program): TableLayout {
+  const inputs = program.inputs.length;
+  const outputs = program.outputs.length;
+  const arena = inputs + outputs;
+  return { inputs: 0, outputs: inputs, arena, scratch: arena + 1, length: arena + 2 };
+}
+
+/** Additions below which dividing a kernel among threads costs more than it saves. */
+const worthDividing = 20_000;
+
+/** Working memory that a routine's phases share: the compiler puts it into the arena. */
+export function sharedScratch(kernel: RoutineKernel): number {
+  const module = new ModuleBuilder({ module: 'env', name: 'memory', initial: 1 });
+  const helpers = new Helpers(module, { simd: 'plain' });
+  const [{ dtype }] = kernel.results as [Aval];
+  // Pointers and the buffers' types do not change the size.
+  return routine(kernel, helpers, { pointer: () => i32.const(0), dtype: () => dtype }).shared;
+}
+
+/** Address of a buffer, from the entries of its program's table. */
+function pointerOf(program: Program, id: number, slot: (number: number) => I32): I32 {
+  const layout = tableLayout(program);
+  const { place } = program.buffers[id]!;
+  switch (place.kind) {
+    case 'arena':
+      return i32.add(slot(layout.arena), i32.const(place.offset));
+    case 'input':
+      return slot(layout.inputs + place.position);
+    case 'output':
+      return slot(layout.outputs + place.position);
+  }
+}
+
+/** Buffers of a program through its table of addresses; pointers are loaded once a function. */
+class TableAccess implements BufferAccess {
+  readonly #program: Program;
+  readonly #pointers = new Map<number, I32>();
+
+  constructor(program: Program, used: readonly number[], f?: FunctionBuilder, table?: I32) {
+    this.#program = program;
+    if (f === undefined || table === undefined) return;
+    const slots = new Map<number, I32>();
+    const slot = (number: number): I32 => {
+      let known = slots.get(number);
+      if (known === undefined) {
+        known = f.local('i32', i32.load(table, number * 4));
+        slots.set(number, known);
+      }
+      return known;
+    };
+    for (const id of used) {
+      if (id >= 0 && !this.#pointers.has(id)) this.#pointers.set(id, pointerOf(program, id, slot));
+    }
+  }
+
+  pointer(buffer: number): I32 {
+    return this.#pointers.get(buffer) ?? i32.const(0);
+  }
+
+  dtype(buffer: number): DType {
+    return this.#program.buffers[buffer]!.dtype;
+  }
+}
+
+function buffersOf(kernel: Exclude<Kernel, ScanKernel>): number[] {
+  const inCode = (code: readonly object[] = []): number[] =>
+    code.flatMap((x) => ('buffer' in x ? [x.buffer as number] : []));
+  if (kernel.kind === 'loop') return kernel.stages.flatMap(({ code }) => inCode(code));
+  return [
+    ...kernel.inputs.map(({ buffer }) => buffer),
+    ...kernel.outputs,
+    ...inCode(kernel.epilogue),
+    ...(kernel.scratch === undefined ? [] : [kernel.scratch]),
+  ];
+}
+
+interface Phase {
+  readonly items: number;
+  /** Runs on the first thread alone. */
+  readonly serial: boolean;
+  readonly call: FunctionRef;
+}
+
+type Step =
+  | { readonly kind: 'phase'; readonly phase: Phase }
+  | {
+      readonly kind: 'scan';
+      /** The program around it. */
+      readonly outer: Program;
+      readonly scan: ScanKernel;
+      readonly frame: number;
+      readonly body: readonly Step[];
+    };
+
+type ScanStep = Extract<Step, { readonly kind: 'scan' }>;
+
+const isSerial = (step: Step): boolean =>
+  step.kind === 'phase' ? step.phase.serial : step.body.every(isSerial);
+
+export function generate(program: Program, options: GeneratorOptions): GeneratedProgram {
+  return new Generator(options).generate(program);
+}
+
+class Generator {
+  readonly #module: ModuleBuilder;
+  readonly #helpers: Helpers;
+  readonly #threads: boolean;
+  #frames = 0;
+  #scratch = 0;
+
+  constructor({ simd, sharedPages }: GeneratorOptions) {
+    this.#threads = sharedPages !== undefined;
+    this.#module = new ModuleBuilder(
+      sharedPages === undefined
+        ? { module: 'env', name: 'memory', initial: 1 }
+        : { module: 'env', name: 'memory', initial: 1, maximum: sharedPages, shared: true },
+    );
+    this.#helpers = new Helpers(this.#module, { simd });
+  }
+
+  generate(program: Program): GeneratedProgram {
+    const steps = this.#steps(program);
+    const layout = tableLayout(program);
+    const wait = this.#threads ? barrier(this.#module) : undefined;
+    this.#module.function(
+      { params: ['i32', 'i32', 'i32'], export: 'run' },
+      (f, args, thread, threads) => {
+        const bytes = this.#frames + aligned(this.#scratch);
+        const own = f.local(
+          'i32',
+          i32.add(i32.load(args, layout.scratch * 4), i32.mul(thread, i32.const(bytes))),
+        );
+        const runner = new Runner(f, thread, threads, own, this.#frames, wait);
+        runner.run(steps, args);
+      },
+    );
+    return {
+      bytes: this.#module.encode(),
+      tableBytes: layout.length * 4,
+      arenaBytes: program.arenaBytes,
+      scratchBytes: this.#frames + aligned(this.#scratch),
+    };
+  }
+
+  #steps(program: Program): Step[] {
+    return program.kernels.flatMap((kernel): Step[] => {
+      if (kernel.kind === 'scan') {
+        const frame = this.#frames;
+        this.#frames += aligned(tableLayout(kernel.body).length * 4);
+        return [
+          { kind: 'scan', outer: program, scan: kernel, frame, body: this.#steps(kernel.body) },
+        ];
+      }
+      const serial = kernel.cost.flops + kernel.cost.bytes / 4 < worthDividing;
+      return this.#phases(program, kernel).map((phase) => ({
+        kind: 'phase',
+        phase: { ...phase, serial: serial || phase.items < 2 },
+      }));
+    });
+  }
+
+  #phases(program: Program, kernel: Exclude<Kernel, ScanKernel>): Omit<Phase, 'serial'>[] {
+    const build = (access: BufferAccess): Routine =>
+      kernel.kind === 'loop'
+        ? { shared: 0, phases: [loopKernel(kernel, this.#helpers, access)] }
+        : routine(kernel, this.#helpers, access);
+    const used = buffersOf(kernel);
+    const { phases } = build(new TableAccess(program, used));
+    return phases.flatMap(({ items, scratch }, i) => {
+      if (items === 0) return [];
+      this.#scratch = Math.max(this.#scratch, scratch);
+      const call = this.#module.function(
+        { params: ['i32', 'i32', 'i32', 'i32'] },
+        (f, table, own, begin, end) => {
+          const access = new TableAccess(program, used, f, table);
+          const shared =
+            kernel.kind === 'routine' && kernel.scratch !== undefined
+              ? access.pointer(kernel.scratch)
+              : i32.const(0);
+          const plan: KernelPlan = build(access).phases[i]!;
+          plan.emit(f, begin, end, { own, shared });
+        },
+      );
+      return [{ items, call }];
+    });
+  }
+}
+
+/** Emits the calls of kernels, with barriers between them where there are threads. */
+class Runner {
+  readonly #f: FunctionBuilder;
+  readonly #thread: I32;
+  readonly #threads: I32;
+  readonly #own: Local<'i32'>;
+  readonly #kernelScratch: I32;
+  readonly #wait: FunctionRef | undefined;
+
+  constructor(
+    f: FunctionBuilder,
+    thread: I32,
+    threads: I32,
+    own: Local<'i32'>,
+    frames: number,
+    wait: FunctionRef | undefined,
+  ) {
+    this.#f = f;
+    this.#thread = thread;
+    this.#threads = threads;
+    this.#own = own;
+    this.#kernelScratch = i32.add(own, i32.const(frames));
+    this.#wait = wait;
+  }
+
+  /** `alone`: one thread runs everything, the others are elsewhere. */
+  run(steps: readonly Step[], table: I32, alone = this.#wait === undefined): void {
+    if (alone) {
+      for (const step of steps) this.#step(step, table, true);
+      return;
+    }
+    for (let i = 0; i < steps.length;) {
+      let end = i + 1;
+      const serial = isSerial(steps[i]!);
+      // Neighbours that one thread runs alone share a barrier.
+      while (serial && end < steps.length && isSerial(steps[end]!)) end += 1;
+      const some = steps.slice(i, end);
+      const emit = (): void => some.forEach((step) => this.#step(step, table, serial));
+      if (serial) this.#f.if(i32.eqz(this.#thread), emit);
+      else emit();
+      this.#barrier();
+      i = end;
+    }
+  }
+
+  #barrier(): void {
+    this.#f.call(this.#wait!, this.#threads);
+  }
+
+  #step(step: Step, table: I32, alone: boolean): void {
+    if (step.kind === 'scan') this.#scan(step, table, alone);
+    else this.#phase(step.phase, table, alone);
+  }
+
+  #phase({ items, call }: Phase, table: I32, alone: boolean): void {
+    const f = this.#f;
+    const count = i32.const(items);
+    if (alone) {
+      f.call(call, table, this.#kernelScratch, i32.const(0), count);
+      return;
+    }
+    f.scope(() => {
+      const part = (number: I32): I32 => i32.divU(i32.mul(count, number), this.#threads);
+      const begin = f.local('i32', part(this.#thread));
+      const end = f.local('i32', part(i32.add(this.#thread, i32.const(1))));
+      f.if(i32.ltU(begin, end), () => f.call(call, table, this.#kernelScratch, begin, end));
+    });
+  }
+
+  /** The loop over the steps of a scan, with a table of addresses for the body's buffers. */
+  #scan(step: ScanStep, table: I32, alone: boolean): void {
+    const f = this.#f;
+    const { outer, scan, frame, body } = step;
+    const { constants, initial, sequences, outputs, spares, length, reverse } = scan;
+    const layout = tableLayout(scan.body);
+    const carries = initial.length;
+    const pointer = (id: number): I32 =>
+      pointerOf(outer, id, (number) => i32.load(table, number * 4));
+    const bytesOf = (id: number): number => {
+      const { dtype, shape } = scan.body.buffers[id]!;
+      return sizeOf(shape) * dtypeInfo(dtype).bytes;
+    };
+    f.scope(() => {
+      const inside = f.local('i32', i32.add(this.#own, i32.const(frame)));
+      const set = (slot: number, value: I32): void => f.store('i32', inside, value, slot * 4);
+      constants.forEach((id, k) => set(layout.inputs + k, pointer(id)));
+      if (scan.arena >= 0) set(layout.arena, pointer(scan.arena));
+
+      // Carries: where a step reads and where it writes, exchanged after each step unless they are one.
+      const turns: { readonly read: Local<'i32'>; readonly write: Local<'i32'> }[] = [];
+      const copies: (() => void)[] = [];
+      initial.forEach((id, k) => {
+        const inPlace = spares[k]! < 0;
+        const home = f.local('i32', pointer(outputs[k]!));
+        const spare = inPlace ? home : f.local('i32', pointer(spares[k]!));
+        // The last write goes home.
+        const homeFirst = inPlace || length === 0 || length % 2 === 1;
+        const readsHome = inPlace || length % 2 === 0;
+        const read = f.local('i32', readsHome ? home : spare);
+        const write = f.local('i32', homeFirst && length > 0 ? home : spare);
+        turns.push({ read, write });
+        const bytes = bytesOf(scan.body.inputs[constants.length + k]!);
+        copies.push(() => f.memoryCopy(read, pointer(id), i32.const(bytes)));
+      });
+      if (copies.length > 0) {
+        const copyAll = (): void => copies.forEach((copy) => copy());
+        if (alone) copyAll();
+        else {
+          f.if(i32.eqz(this.#thread), copyAll);
+          this.#barrier();
+        }
+      }
+      if (length === 0) return;
+
+      const moving = (slot: number, id: number, bytes: number) => {
+        const start = i32.add(pointer(id), i32.const(reverse ? (length - 1) * bytes : 0));
+        return { slot, at: f.local('i32', start), bytes };
+      };
+      const elements = [
+        ...sequences.map((id, k) => {
+          const position = constants.length + carries + k;
+          return moving(layout.inputs + position, id, bytesOf(scan.body.inputs[position]!));
+        }),
+        ...outputs.slice(carries).map((id, k) => {
+          const position = carries + k;
+          return moving(layout.outputs + position, id, bytesOf(scan.body.outputs[position]!));
+        }),
+      ];
+      f.for(i32.const(0), i32.const(length), 1, () => {
+        turns.forEach(({ read, write }, k) => {
+          set(layout.inputs + constants.length + k, read);
+          set(layout.outputs + k, write);
+        });
+        for (const { slot, at } of elements) set(slot, at);
+        this.run(body, inside, alone);
+        turns.forEach(({ read, write }, k) => {
+          if (spares[k]! < 0) return;
+          const held = f.local('i32', read);
+          f.set(read, write);
+          f.set(write, held);
+        });
+        for (const { at, bytes } of elements) f.advance(at, reverse ? -bytes : bytes);
+      });
+    });
+  }
+}
