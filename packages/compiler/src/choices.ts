@@ -8,7 +8,7 @@ import type { Demands } from './demands.ts';
 import { elementCost, isElementwise } from './elementwise.ts';
 import type { Index } from './ir.ts';
 import { isFree, isGather, isReduction } from './kinds.ts';
-import { isMovement, moveBack, ravel } from './movement.ts';
+import { UNWINDOW, isMovement, moveBack, ravel } from './movement.ts';
 import {
   evaluations,
   innerCoords,
@@ -41,6 +41,7 @@ export class Choices {
   readonly #uses: ReadonlyMap<Value, number>;
   readonly #options: GroupOptions;
   readonly #clusters: readonly Cluster[];
+  readonly #dividing = new Map<Value, boolean>();
 
   constructor(
     clusters: readonly Cluster[],
@@ -69,6 +70,7 @@ export class Choices {
   fits(value: Value, cluster: Cluster): boolean {
     const demands = this.#demandsOf(value, cluster);
     if (!hasRoom(cluster, demands.length)) return false;
+    if (demands.some(({ coords }) => !this.#canFollow(value, cluster.sizes, coords))) return false;
     if (isComputed(value)) return true;
     const size = sizeOf(value.shape);
     let turns = 0;
@@ -170,20 +172,70 @@ export class Choices {
     return level === undefined || level.inner !== undefined;
   }
 
-  /** Inner loops under which the cluster can compute the reduction, if it can. */
-  bind(value: Value, cluster: Cluster): InnerChoice | undefined {
+  /**
+   * Whether the views below the value that divide positions (gaps, folds) can be written at these
+   * coordinates. Where they cannot, the value is better computed at its own loops than the view's input,
+   * which may be many times as large, put into memory.
+   */
+  #canFollow(
+    value: Value,
+    sizes: readonly number[],
+    coords: readonly Index[],
+    seen: Set<Value> = new Set(),
+  ): boolean {
+    const { node } = value;
+    if (seen.has(value) || !this.#divides(value)) return true;
+    seen.add(value);
+    const { op, inputs, attrs } = node;
+    if (isMovement(op)) {
+      const [input] = inputs as [Value];
+      const place = moveBack(op, attrs, coords, value.shape, input.shape, sizes);
+      return place !== undefined && this.#canFollow(input, sizes, place.coords, seen);
+    }
+    if (isReduction(op)) {
+      // The inner loops may not be known yet; new ones will do.
+      const all = [...sizes];
+      const inner = reducedSizes(value).map((size) => all.push(size) - 1);
+      const within = reductionCoords(value, { inner, sizes: all }, coords);
+      return within !== undefined && this.#canFollow(inputs[0]!, all, within, seen);
+    }
+    return inputs.every((x) => this.#canFollow(x, sizes, coords, seen));
+  }
+
+  /** Whether there are such views below, with nothing in between that goes through memory. */
+  #divides(value: Value): boolean {
+    const known = this.#dividing.get(value);
+    if (known !== undefined) return known;
+    const { op, inputs, attrs } = value.node;
+    const gaps = op === 'pad' && (attrs['interior'] as readonly number[]).some((n) => n > 0);
+    const open = isElementwise(op) || isMovement(op) || isReduction(op);
+    const result = op === UNWINDOW || gaps || (open && inputs.some((x) => this.#divides(x)));
+    this.#dividing.set(value, result);
+    return result;
+  }
+
+  /**
+   * Inner loops under which the cluster can compute the reduction without doing more than needed; `whole`:
+   * every element of it once, so that it can be stored.
+   */
+  bind(value: Value, cluster: Cluster, whole: boolean): InnerChoice | undefined {
     const demands = this.#demandsOf(value, cluster);
     if (demands.length !== 1 || demands[0]!.guarded) return undefined;
     if (cluster.routine !== undefined || !hasRoom(cluster, 1)) return undefined;
     this.#separate(value, cluster, 0);
     const [demand] = this.#demandsOf(value, cluster) as [Demand];
     const { sizes, variables, inner } = cluster;
+    if (!this.#canFollow(value, sizes, demand.coords)) return undefined;
     const flat = ravel(demand.coords, value.shape, sizes);
     const used = variablesOf(flat);
     const reduced = reducedSizes(value);
     const results = sizeOf(value.shape);
     const turns = reduced.reduce((n, size) => n * size, 1);
     const positions = value.node.op.startsWith('arg');
+    const enough = (outer: readonly number[]): boolean =>
+      whole
+        ? bijection(flat, outer, sizes, results) !== undefined
+        : sizeProduct(outer, sizes) <= results;
     let choice: InnerChoice;
     if (inner !== undefined) {
       choice = { existing: inner };
@@ -197,9 +249,9 @@ export class Choices {
       if (sizeProduct(choice.existing, sizes) !== turns) return undefined;
       if (positions && choice.existing.length !== 1) return undefined;
       const outer = variables.filter((v) => !choice.existing!.includes(v));
-      if (bijection(flat, outer, sizes, results) === undefined) return undefined;
+      if (choice.existing.some((v) => used.has(v)) || !enough(outer)) return undefined;
       if (innerCoords(reduced, choice.existing, sizes) === undefined) return undefined;
-    } else if (bijection(flat, variables, sizes, results) === undefined) {
+    } else if (!enough(variables)) {
       return undefined;
     }
     return choice;

@@ -81,35 +81,73 @@ function compileWith(
     made.set(cluster, kernel);
   }
   const outputs = simplified.outputs.map((x) => buffers.of(x));
-  preferInPlace(simplified, grouping, mayAlias);
+  const pairs = findPairs(simplified, mayAlias);
+  preferInPlace(simplified, grouping, pairs);
   const kernels = orderClusters(grouping.clusters).map((cluster) => made.get(cluster)!);
-  const memory = planMemory({ buffers: buffers.list, kernels, inputs, outputs, mayAlias });
+  const memory = planMemory({ buffers: buffers.list, kernels, inputs, outputs, pairs, mayAlias });
   return { buffers: memory.buffers, inputs, outputs, kernels, arenaBytes: memory.arenaBytes };
 }
+
+/** An output and an input, by position, whose memory may be the same. */
+type Pair = readonly [output: number, input: number];
+
+/** How far, and over how many values, an output is followed to the inputs it is made from. */
+const FAR = 32;
+const MANY = 256;
+
+/**
+ * Outputs and donated inputs of one type, those first whose output is made from the input in the fewest
+ * steps: a parameter and its update.
+ */
+function findPairs(
+  { inputs, outputs }: Simplified,
+  mayAlias: (output: number, input: number) => boolean,
+): Pair[] {
+  const position = new Map(inputs.map((input, i) => [input, i]));
+  const pairs: { pair: Pair; distance: number }[] = [];
+  outputs.forEach((output, o) => {
+    const seen = new Set<Value>([output]);
+    let edge: Value[] = [output];
+    for (let distance = 0; distance < FAR && edge.length > 0 && seen.size < MANY; distance++) {
+      const next: Value[] = [];
+      for (const x of edge) {
+        const i = position.get(x);
+        if (i !== undefined && mayAlias(o, i) && sameType(x, output)) {
+          pairs.push({ pair: [o, i], distance });
+        }
+        for (const y of x.node.inputs) {
+          if (seen.has(y)) continue;
+          seen.add(y);
+          next.push(y);
+        }
+      }
+      edge = next;
+    }
+  });
+  return pairs.sort((a, b) => a.distance - b.distance).map(({ pair }) => pair);
+}
+
+const sameType = (a: Value, b: Value): boolean =>
+  a.dtype === b.dtype && sameShape(a.shape, b.shape);
 
 /** Lets everything else that reads a donated input run before the kernel that can write over it. */
 function preferInPlace(
   { inputs, outputs }: Simplified,
   grouping: Grouping,
-  mayAlias: (output: number, input: number) => boolean,
+  pairs: readonly Pair[],
 ): void {
-  const done = new Set<Value>();
-  outputs.forEach((output, o) => {
-    const [home] = grouping.state(memoryOf(output)).homes;
-    if (home === undefined) return;
-    const position = inputs.findIndex((input, i) => {
-      if (done.has(input) || !mayAlias(o, i)) return false;
-      if (input.dtype !== output.dtype || !sameShape(input.shape, output.shape)) return false;
-      return grouping.state(input).demands.has(home);
-    });
-    if (position < 0) return;
-    const input = inputs[position]!;
-    done.add(input);
-    const state = grouping.state(input);
+  const done = new Set<number>();
+  const given = new Set<number>();
+  for (const [o, i] of pairs) {
+    const [home] = grouping.state(memoryOf(outputs[o]!)).homes;
+    const state = grouping.state(inputs[i]!);
+    if (home === undefined || done.has(i) || given.has(o) || !state.demands.has(home)) continue;
+    done.add(i);
+    given.add(o);
     for (const reader of [...state.demands.keys(), ...state.readers]) {
       if (reader !== home && !reader.reaches(home)) home.dependencies.add(reader);
     }
-  });
+  }
 }
 
 /** A topological order that stays close to the order of the graph. */

@@ -224,7 +224,7 @@ export class Grouping {
     const clusters = [...state.demands.keys()];
     if (!state.inMemory && clusters.length === 1) {
       const [cluster] = clusters as [Cluster];
-      const inner = this.#choices.bind(value, cluster);
+      const inner = this.#choices.bind(value, cluster, false);
       if (inner !== undefined) {
         setInner(cluster, inner);
         this.#join(value, cluster);
@@ -235,7 +235,7 @@ export class Grouping {
     const offers: { cluster: Cluster; inner: InnerChoice; rank: number }[] = [];
     for (const cluster of clusters) {
       const rank = cluster.inner === undefined ? 1 : 0;
-      const inner = this.#choices.bind(value, cluster);
+      const inner = this.#choices.bind(value, cluster, true);
       if (inner !== undefined && this.#choices.mayStore(value, cluster)) {
         offers.push({ cluster, inner, rank: inner.fresh === undefined ? rank : 2 });
       }

@@ -12,6 +12,8 @@ export interface MemoryRequest {
   readonly kernels: readonly Kernel[];
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** Outputs and inputs that belong together, by position, best first. */
+  readonly pairs: readonly (readonly [output: number, input: number])[];
   /** Whether an output may take over the memory of an input, both by position. */
   readonly mayAlias: (output: number, input: number) => boolean;
 }
@@ -78,7 +80,7 @@ function findLives(buffers: readonly BufferDraft[], kernels: readonly Kernel[]):
 
 /** Outputs go over donated inputs where they can, and into memory of their own where not. */
 function placeOutputs(
-  { buffers, kernels, inputs, outputs, mayAlias }: MemoryRequest,
+  { buffers, kernels, inputs, outputs, pairs, mayAlias }: MemoryRequest,
   lives: readonly Life[],
   places: (Buffer['place'] | undefined)[],
 ): void {
@@ -94,13 +96,19 @@ function placeOutputs(
     if (last < first) return !inPlace;
     return inPlace && last === first && canOverwrite(kernels[first]!, old, id, buffers);
   };
+  const share = (position: number, input: number): void => {
+    taken.add(inputs[input]!);
+    places[outputs[position]!] = { kind: 'output', position, alias: input };
+  };
+  for (const [output, input] of pairs) {
+    if (places[outputs[output]!] !== undefined) continue;
+    if (fits(output, input, true) || fits(output, input, false)) share(output, input);
+  }
   for (const inPlace of [true, false]) {
     outputs.forEach((id, position) => {
       if (places[id] !== undefined) return;
       const input = inputs.findIndex((_, i) => fits(position, i, inPlace));
-      if (input < 0) return;
-      taken.add(inputs[input]!);
-      places[id] = { kind: 'output', position, alias: input };
+      if (input >= 0) share(position, input);
     });
   }
   outputs.forEach((id, position) => (places[id] ??= { kind: 'output', position }));

@@ -9,11 +9,13 @@ import {
   constantIndex,
   divideIndex,
   dotIndex,
+  rangeOf,
   scaleIndex,
   shiftIndex,
+  substitute,
+  variableIndex,
   zeroIndex,
 } from './affine.ts';
-import { rangeOf } from './affine.ts';
 import type { Condition, Index } from './ir.ts';
 
 export interface Place {
@@ -82,7 +84,16 @@ function reshapeCoords(
     let next = 0;
     return to.map((dim) => (dim === 1 ? zeroIndex : kept[next++]!));
   }
-  return unravel(ravel(coords, from, sizes), to, sizes);
+  const direct = unravel(ravel(coords, from, sizes), to, sizes);
+  if (direct !== undefined) return direct;
+  // Coordinates lie within their axes wherever they are needed at all, though their range under a pad
+  // may look larger: so the arithmetic is done on the axes, and the coordinates put in afterwards.
+  const axes = from.map((_, axis) => variableIndex(axis, from));
+  const moved = unravel(ravel(axes, from, from), to, from);
+  const placed = moved?.map((index) => substitute(index, coords, sizes));
+  return placed === undefined || placed.includes(undefined)
+    ? undefined
+    : placed.filter((index) => index !== undefined);
 }
 
 /**

@@ -85,7 +85,7 @@ export function innerCoords(
 /** Where a reduction in the cluster reads its input, given where its result is needed. */
 export function reductionCoords(
   value: Value,
-  { inner, sizes }: Cluster,
+  { inner, sizes }: Pick<Cluster, 'inner' | 'sizes'>,
   coords: readonly Index[],
 ): Index[] | undefined {
   const axes = reducedAxes(value);
