@@ -13,9 +13,10 @@ import type {
   HostArray,
   Shape,
 } from '@hebb/core';
+import { compileOptions } from './ahead.ts';
 import { hostSimd, mathImports } from './host.ts';
 import { Heap } from './memory.ts';
-import { generate, sharedScratch, tableLayout } from './program.ts';
+import { generate, tableLayout } from './program.ts';
 import type { GeneratedProgram } from './program.ts';
 import type { Simd } from './routines/target.ts';
 
@@ -146,10 +147,7 @@ class WasmBackend implements Backend {
   }
 
   compile(graph: Graph, { donated = [] }: CompileOptions = {}): Executable | Promise<Executable> {
-    const program = compileGraph(graph, {
-      donated,
-      scratch: sharedScratch,
-    });
+    const program = compileGraph(graph, { ...compileOptions(), donated });
     const generated = generate(program, { simd: this.#simd });
     const executable = (module: WebAssembly.Module): Executable =>
       new WasmExecutable(this.#machine, program, generated, module, donated);

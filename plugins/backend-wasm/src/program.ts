@@ -22,13 +22,29 @@ export interface GeneratorOptions extends Target {
   readonly sharedPages?: number;
 }
 
-export interface GeneratedProgram {
-  readonly bytes: Uint8Array<ArrayBuffer>;
+/** What a program needs to be run. */
+export interface ProgramNeeds {
   /** Bytes of the table of addresses. */
   readonly tableBytes: number;
   readonly arenaBytes: number;
   /** Bytes of working memory of each thread. */
   readonly scratchBytes: number;
+}
+
+export interface GeneratedProgram extends ProgramNeeds {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface NamedProgram {
+  /** Name under which the module exports it. */
+  readonly name: string;
+  readonly program: Program;
+}
+
+export interface GeneratedModule {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** In the order of the programs. */
+  readonly needs: readonly ProgramNeeds[];
 }
 
 /** Where things stand in the table of addresses of a program. */
@@ -139,14 +155,28 @@ type ScanStep = Extract<Step, { readonly kind: 'scan' }>;
 const isSerial = (step: Step): boolean =>
   step.kind === 'phase' ? step.phase.serial : step.body.every(isSerial);
 
+/** One program as a module that exports `run`. */
 export function generate(program: Program, options: GeneratorOptions): GeneratedProgram {
-  return new Generator(options).generate(program);
+  const { bytes, needs } = generateModule([{ name: 'run', program }], options);
+  return { bytes, ...needs[0]! };
+}
+
+/** Several programs as one module: they share memory and helper functions, only one runs at a time. */
+export function generateModule(
+  programs: readonly NamedProgram[],
+  options: GeneratorOptions,
+): GeneratedModule {
+  const generator = new Generator(options);
+  const needs = programs.map((named) => generator.add(named));
+  return { bytes: generator.encode(), needs };
 }
 
 class Generator {
   readonly #module: ModuleBuilder;
   readonly #helpers: Helpers;
   readonly #threads: boolean;
+  #wait: FunctionRef | undefined;
+  /** Of the program that is being added: bytes of the tables of its scans, and of its kernels' own. */
   #frames = 0;
   #scratch = 0;
 
@@ -160,12 +190,15 @@ class Generator {
     this.#helpers = new Helpers(this.#module, { simd });
   }
 
-  generate(program: Program): GeneratedProgram {
+  add({ name, program }: NamedProgram): ProgramNeeds {
+    this.#frames = 0;
+    this.#scratch = 0;
     const steps = this.#steps(program);
     const layout = tableLayout(program);
-    const wait = this.#threads ? barrier(this.#module) : undefined;
+    this.#wait ??= this.#threads ? barrier(this.#module) : undefined;
+    const wait = this.#wait;
     this.#module.function(
-      { params: ['i32', 'i32', 'i32'], export: 'run' },
+      { params: ['i32', 'i32', 'i32'], export: name },
       (f, args, thread, threads) => {
         const bytes = this.#frames + aligned(this.#scratch);
         const own = f.local(
@@ -177,11 +210,14 @@ class Generator {
       },
     );
     return {
-      bytes: this.#module.encode(),
       tableBytes: layout.length * 4,
       arenaBytes: program.arenaBytes,
       scratchBytes: this.#frames + aligned(this.#scratch),
     };
+  }
+
+  encode(): Uint8Array<ArrayBuffer> {
+    return this.#module.encode();
   }
 
   #steps(program: Program): Step[] {

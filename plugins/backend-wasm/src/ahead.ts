@@ -1,0 +1,19 @@
+/** For compilers ahead of time: code without an instance or a memory. */
+import type { CompileGraphOptions } from '@hebb/compiler';
+import { generateModule, sharedScratch } from './program.ts';
+import type { GeneratedModule, NamedProgram } from './program.ts';
+import type { Target } from './routines/target.ts';
+
+/** How graphs become programs that this code generator takes. */
+export function compileOptions(): CompileGraphOptions {
+  return { scratch: sharedScratch };
+}
+
+/**
+ * Programs as one module for one thread. It imports a memory and float64 functions (see `mathImports`), and
+ * exports each program under its name: `(table, thread, threads)`, with 0 and 1 for the last two. The table
+ * holds addresses: inputs, outputs, arena, working memory (`scratchBytes`).
+ */
+export function assemble(programs: readonly NamedProgram[], { simd }: Target): GeneratedModule {
+  return generateModule(programs, { simd });
+}
