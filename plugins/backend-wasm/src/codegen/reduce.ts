@@ -178,9 +178,9 @@ export class Search {
       const worse = (this.#largest ? f32x4.le : f32x4.ge)(x, best);
       return v128.andnot(f32x4.eq(best, best), worse);
     }
-    const [above, below] = isUnsigned(this.#dtype)
-      ? [i32x4.gtU, i32x4.ltU]
-      : [i32x4.gtS, i32x4.ltS];
+    // A mask is all bits: the largest unsigned number.
+    const unsigned = isUnsigned(this.#dtype) || this.#dtype === 'bool';
+    const [above, below] = unsigned ? [i32x4.gtU, i32x4.ltU] : [i32x4.gtS, i32x4.ltS];
     return (this.#largest ? above : below)(x, best);
   }
 

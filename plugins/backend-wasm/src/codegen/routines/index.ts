@@ -57,7 +57,9 @@ function contraction(kernel: RoutineKernel, helpers: Helpers, buffers: BufferAcc
       phases: contractionLoops(kernel).map((loop) => loopPhase(loop, kernel, helpers, buffers)),
     };
   }
-  const lead = kernel.op === 'matmul' ? shape.length - 1 : 2;
+  // Rows as the routine counts them: everything before the columns of a matrix, the positions of an image,
+  // the taps of an output channel.
+  const lead = { matmul: shape.length - 1, convKernelGrad: 1 }[kernel.op] ?? 2;
   const columns = sizeOf(shape.slice(lead));
   const at = (pointer: I32, offset: number): I32 => i32.add(pointer, i32.const(offset * 4));
   const inputs = kernel.inputs.map((view) => at(buffers.pointer(view.buffer), view.offset));
@@ -73,7 +75,7 @@ function contraction(kernel: RoutineKernel, helpers: Helpers, buffers: BufferAcc
     code: kernel.epilogue,
     shape,
     lead,
-    aligned: kernel.op === 'matmul' || shape.at(-1)! % 4 === 0,
+    aligned: kernel.op !== 'conv' && kernel.op !== 'convTranspose' ? true : shape.at(-1)! % 4 === 0,
   };
   const store = epilogue(spec, helpers, buffers);
   if (store !== undefined) return float32(kernel, helpers, inputs, store);

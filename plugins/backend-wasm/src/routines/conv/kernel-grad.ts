@@ -154,7 +154,7 @@ function grad(
                   );
                 }
               });
-            if (imageParts.count === 1) {
+            if (imageParts.count <= 1) {
               results(values);
               return;
             }
@@ -177,7 +177,8 @@ function grad(
         });
       };
       if (sums > 0) f.memoryFill(own, i32.const(0), i32.const(sums));
-      forParts(f, imageParts, i32.const(0), i32.const(imageParts.count), part);
+      if (images === 0) part(0, i32.const(0));
+      else forParts(f, imageParts, i32.const(0), i32.const(imageParts.count), part);
     });
   };
   return { items: rows * columns === 0 ? 0 : groups * blocks.count, scratch: sums, emit };
