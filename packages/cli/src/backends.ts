@@ -1,10 +1,14 @@
 /** The backends that this command line brings together, by the name users give. */
 import { cpu } from '@hebb/backend-cpu';
+import { wasm } from '@hebb/backend-wasm';
 import { init } from '@hebb/core';
 import type { Backend } from '@hebb/core';
 import { UsageError } from './errors.ts';
 
-const backends: Readonly<Record<string, () => Backend | Promise<Backend>>> = { cpu: () => cpu() };
+const backends: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
+  cpu: () => cpu(),
+  wasm: () => wasm(),
+};
 
 export const backendNames = Object.keys(backends);
 export const defaultBackend = 'cpu';
