@@ -111,6 +111,7 @@ async function checkCase(folder: string, options: CheckOptions): Promise<CaseRes
       },
     ];
   }
+  const timeoutMs = options.timeoutMs ?? 60_000;
   const results: CaseResult[] = [];
   for (const dataSet of sets) {
     const label = sets.length === 1 ? name : `${name}/${dataSet}`;
@@ -121,8 +122,9 @@ async function checkCase(folder: string, options: CheckOptions): Promise<CaseRes
         model,
         join(folder, dataSet),
         options.tolerance ?? defaultTolerance(model),
+        timeoutMs,
       );
-      const found = await withTimeout(run, options.timeoutMs ?? 60_000);
+      const found = await withTimeout(run, timeoutMs);
       results.push({ ...head, ...found, milliseconds: performance.now() - begun });
     } catch (error) {
       results.push(outcome(head, error, begun));
@@ -142,6 +144,7 @@ async function runDataSet(
   model: OnnxModel,
   folder: string,
   tolerance: Tolerance,
+  timeoutMs: number,
 ): Promise<Pick<CaseResult, 'status' | 'reason' | 'maxError'>> {
   const files = await readdir(folder);
   const inputFiles = files.filter((file) => /^input_\d+\.pb$/.test(file)).sort(byNumber);
@@ -156,7 +159,7 @@ async function runDataSet(
     if (info?.name === undefined) throw new OnnxFormatError(`${file}: the model has no such input`);
     inputs[info.name] = decodeValue(await readFile(join(folder, file)), info.type ?? {});
   }
-  const outputs = await model.runValues(inputs);
+  const outputs = await model.runValues(inputs, { timeoutMs });
   const random = drawsNumbers(model.program);
   let drawn = false;
   let maxError = 0;

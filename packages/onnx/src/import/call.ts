@@ -15,6 +15,8 @@ import type { HostTensor, Optional, Sequence, Value } from './value.ts';
 export interface CallScope {
   /** Numbers of a lazy tensor that have been found. */
   known(tensor: Tensor): HostTensor | undefined;
+  /** Steps of a loop that may be written out in one graph. */
+  readonly maxUnrolled: number;
   /** A value of the graph around the node. */
   named(name: string): Value | undefined;
   /** Runs a subgraph of this node with these inputs, seeing the values around it. */
@@ -214,6 +216,10 @@ export class Call {
 
   subgraph(program: Program, inputs: readonly Value[]): Steps<readonly Value[]> {
     return this.#scope.subgraph(program, inputs);
+  }
+
+  get maxUnrolled(): number {
+    return this.#scope.maxUnrolled;
   }
 
   /** A value of the graph by its name, for operators that refer to one. */

@@ -22,6 +22,10 @@ const foldLimit = 1 << 12;
 export interface Interpretation {
   /** The value of an initialiser: a parameter, or its numbers. */
   initializer(host: HostTensor, name: string): Value;
+  /** When to give up, on the clock of `performance.now()`. */
+  readonly deadline?: number;
+  /** Steps of a loop that are written out; a longer one throws `LoopTooLong`. Unbounded when left out. */
+  readonly maxUnrolled?: number;
   /** Called with every value that a node makes, for tools that compare. */
   readonly trace?: (node: ProgramNode, output: string, value: Value) => void;
 }
@@ -70,6 +74,9 @@ function* runProgram(
   }
   for (const [name, value] of inputs) scope.set(name, value);
   for (const node of program.nodes) {
+    if (context.deadline !== undefined && performance.now() > context.deadline) {
+      fault(node, 'the time that was given for the run is over');
+    }
     const given = node.inputs.map((name) =>
       name === '' ? undefined : (scope.get(name) ?? invalid(node.op, `input ${name} has no value`)),
     );
@@ -115,6 +122,7 @@ function* runNode(
   const lent: CallScope = {
     known: (tensor) => known.get(tensor),
     named: (name) => scope.get(name),
+    maxUnrolled: context.maxUnrolled ?? Infinity,
     *subgraph(program, values) {
       const bound = new Map(program.inputs.map((name, i) => [name, values[i]!]));
       return yield* runProgram(program, bound, scope, context, known);

@@ -26,7 +26,7 @@ import { checkInput } from './bind.ts';
 import { fromOnnxValue, toOnnxValue } from './convert.ts';
 import { OnnxImportError } from './error.ts';
 import { interpret } from './interpret.ts';
-import { runAsync, runSync } from './need.ts';
+import { LoopTooLong, runAsync, runSync } from './need.ts';
 import { operatorDomains } from './operators/index.ts';
 import { prepareModel } from './program.ts';
 import type { Program } from './program.ts';
@@ -41,6 +41,17 @@ export interface ImportOptions extends DecodeLimits {
   /** Reads tensors that lie in other files; see `importOnnxFile` of `@hebb/onnx/node`. */
   readonly resolve?: ExternalResolver;
 }
+
+export interface RunOptions {
+  /**
+   * Stop a run in stages, or the building of a graph, after this time with an error. A compiled graph that
+   * runs already is not interrupted.
+   */
+  readonly timeoutMs?: number;
+}
+
+/** Steps of a loop that one graph may hold; longer loops run step by step. */
+const maxUnrolled = 1024;
 
 /** What `run` accepts for an input: a tensor, or one as the codec reads it from a file. */
 export type RunInput = Tensor | OnnxValue;
@@ -75,6 +86,8 @@ interface Signature {
   readonly answers: HostTensor[];
   /** Values depend on data: the graph is built and run piece by piece. */
   staged: boolean;
+  /** Of the call that traces it. */
+  deadline?: number;
 }
 
 /**
@@ -157,8 +170,11 @@ export class OnnxModel extends Module {
    * @throws HebbError when an input is missing, unknown, or of the wrong type or shape; for an output that
    *   is no tensor of numbers (text, sequences: see `runValues`).
    */
-  async run(inputs: Readonly<Record<string, RunInput>>): Promise<Record<string, Tensor>> {
-    const values = await this.#evaluate(this.#bind(inputs));
+  async run(
+    inputs: Readonly<Record<string, RunInput>>,
+    options: RunOptions = {},
+  ): Promise<Record<string, Tensor>> {
+    const values = await this.#evaluate(this.#bind(inputs), options);
     return Object.fromEntries(
       this.outputs.map(({ name }, i) => {
         const value = values[i]!;
@@ -171,8 +187,11 @@ export class OnnxModel extends Module {
   }
 
   /** As `run`, with every kind of value, and the numbers read: text, sequences, optionals, maps, int4. */
-  async runValues(inputs: Readonly<Record<string, RunInput>>): Promise<Record<string, OnnxValue>> {
-    const values = await this.#evaluate(this.#bind(inputs));
+  async runValues(
+    inputs: Readonly<Record<string, RunInput>>,
+    options: RunOptions = {},
+  ): Promise<Record<string, OnnxValue>> {
+    const values = await this.#evaluate(this.#bind(inputs), options);
     const result: Record<string, OnnxValue> = {};
     for (let i = 0; i < this.outputs.length; i++) {
       result[this.outputs[i]!.name] = await toOnnxValue(values[i]!);
@@ -282,12 +301,13 @@ export class OnnxModel extends Module {
 
   // --- running ---
 
-  async #evaluate(bound: Map<string, Value>): Promise<readonly Value[]> {
+  async #evaluate(bound: Map<string, Value>, { timeoutMs }: RunOptions): Promise<readonly Value[]> {
+    const deadline = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;
     const backend = currentBackend('run');
     const simple = [...bound.values()].every(
       (value) => value instanceof Tensor || (isHost(value) && isDType(value.dtype)),
     );
-    if (!simple) return this.#staged(bound);
+    if (!simple) return this.#staged(bound, deadline);
     for (;;) {
       const tensors: Record<string, Tensor> = {};
       const fixed: Record<string, Fixed[string]> = {};
@@ -297,7 +317,9 @@ export class OnnxModel extends Module {
       }
       const key = signatureKey(tensors, fixed);
       const signature = this.#signature(backend, key);
-      if (signature.staged) return this.#staged(bound);
+      if (deadline === undefined) delete signature.deadline;
+      else signature.deadline = deadline;
+      if (signature.staged) return this.#staged(bound, deadline);
       try {
         const result = await this.#compiled(tensors, fixed, key);
         return this.outputs.map((_, i) => result[String(i)] as Value);
@@ -308,7 +330,8 @@ export class OnnxModel extends Module {
         } else if (error instanceof DependsOnInputs) {
           if (error.inputs === undefined) signature.staged = true;
           else for (const name of error.inputs) this.#fixed.add(name);
-        } else throw error;
+        } else if (error instanceof LoopTooLong) signature.staged = true;
+        else throw error;
       }
     }
   }
@@ -350,6 +373,8 @@ export class OnnxModel extends Module {
     };
     const steps = interpret(this.program, bound, {
       initializer: (host) => this.#initializer(host),
+      maxUnrolled,
+      ...(signature.deadline === undefined ? {} : { deadline: signature.deadline }),
     });
     const outputs = runSync(steps, answer);
     return Object.fromEntries(
@@ -361,13 +386,17 @@ export class OnnxModel extends Module {
   }
 
   /** Piece by piece: what is computed so far is read wherever numbers are needed to go on. */
-  #staged(bound: ReadonlyMap<string, Value>): Promise<readonly Value[]> {
+  #staged(
+    bound: ReadonlyMap<string, Value>,
+    deadline: number | undefined,
+  ): Promise<readonly Value[]> {
     const backend = currentBackend('run');
     const work = async (): Promise<readonly Value[]> =>
       withBackend(backend, () =>
         scope(async () => {
           const steps = interpret(this.program, bound, {
             initializer: (host) => this.#initializer(host),
+            ...(deadline === undefined ? {} : { deadline }),
           });
           return [
             ...(await runAsync(steps, async ({ tensor }) =>

@@ -49,3 +49,11 @@ export async function runAsync<T>(
   while (next.done !== true) next = steps.next(await answer(next.value));
   return next.value;
 }
+
+/** Thrown out of a trace: a loop is too long to be written out; it is run step by step instead. */
+export class LoopTooLong extends Error {
+  constructor() {
+    super('a loop is too long to be unrolled');
+    this.name = 'LoopTooLong';
+  }
+}

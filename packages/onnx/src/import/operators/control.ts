@@ -4,6 +4,7 @@ import type { Tensor } from '@hebb/core';
 import type { Call } from '../call.ts';
 import { numbersOf } from '../call.ts';
 import { evaluateOnHost } from '../evaluate.ts';
+import { LoopTooLong } from '../need.ts';
 import type { Steps } from '../need.ts';
 import type { Program } from '../program.ts';
 import type { Built, OperatorTable } from '../table.ts';
@@ -40,6 +41,7 @@ function* loop(c: Call): Steps<Built> {
   for (let trip = 0; trip < limit; trip++) {
     const goOn = yield* numbersOf(c, condition);
     if (Number(goOn.data[0]) === 0) break;
+    if (trip >= c.maxUnrolled) throw new LoopTooLong();
     if (trip === maxTrips) c.invalid(`the loop does not end within ${maxTrips} steps`);
     const results = yield* c.subgraph(body, [int64([trip], []), condition, ...carried]);
     condition = results[0]!;
