@@ -24,6 +24,8 @@ import { COPY } from './simplify.ts';
 /** Bodies beyond this many operations, or that touch more values, are split: registers and code are finite. */
 const MAX_OPERATIONS = 240;
 const MAX_LOADS = 40;
+/** Small kernels with nothing in common are put together up to this many operations. */
+const MAX_SMALL = 48;
 
 /** Where in a cluster a value is computed once for each of its elements. */
 export interface Level {
@@ -42,6 +44,7 @@ export class Choices {
   readonly #options: GroupOptions;
   readonly #clusters: readonly Cluster[];
   readonly #dividing = new Map<Value, boolean>();
+  readonly #following = new Map<Value, boolean>();
 
   constructor(
     clusters: readonly Cluster[],
@@ -113,9 +116,39 @@ export class Choices {
       if (wholeOnly && cluster.inner !== undefined) continue;
       const level = this.canHost(value, cluster);
       if (level === undefined || (wholeOnly && level.inner !== undefined)) continue;
+      if (this.#crossesRows(value, cluster, level.coords)) continue;
       return { cluster, ...level };
     }
     return undefined;
+  }
+
+  /**
+   * The value is made from a reduction over rows that run across those of the cluster: at home it can be
+   * computed with that reduction, here only after it.
+   */
+  #crossesRows(value: Value, cluster: Cluster, coords: readonly Index[]): boolean {
+    const { inner, sizes } = cluster;
+    if (inner === undefined) return false;
+    const size = sizeOf(value.shape);
+    const seen = new Set<Value>();
+    const walk = (x: Value, at: readonly Index[], depth: number): boolean => {
+      const { op, inputs, attrs } = x.node;
+      if (seen.has(x) || depth === 0) return false;
+      seen.add(x);
+      if (isReduction(op)) {
+        if (sizeOf(inputs[0]!.shape) < size) return false;
+        const used = new Set<number>();
+        for (const coord of at) variablesOf(coord, used);
+        return inner.some((v) => used.has(v));
+      }
+      if (isMovement(op)) {
+        const [input] = inputs as [Value];
+        const place = moveBack(op, attrs, at, x.shape, input.shape, sizes);
+        return place !== undefined && walk(input, place.coords, depth - 1);
+      }
+      return isElementwise(op) && inputs.some((input) => walk(input, at, depth - 1));
+    };
+    return walk(value, coords, 12);
   }
 
   canHost(value: Value, cluster: Cluster): Level | undefined {
@@ -153,15 +186,28 @@ export class Choices {
   }
 
   /** The value is made from the result of a routine that nothing else reads: it belongs in its epilogue. */
-  followsRoutine(value: Value, depth = 8): boolean {
+  followsRoutine(value: Value): boolean {
+    let known = this.#following.get(value);
+    if (known === undefined) this.#following.set(value, (known = this.#enclosesRoutine(value)));
+    return known;
+  }
+
+  /** Walks up through elementwise values that only this value is made of. */
+  #enclosesRoutine(value: Value): boolean {
     const size = sizeOf(value.shape);
-    return value.node.inputs.some((input) => {
-      let x = input;
-      while (x.node.op === 'reshape' || x.node.op === 'permute') x = x.node.inputs[0]!;
-      if (sizeOf(x.shape) !== size || this.#uses.get(x) !== 1) return false;
-      if (isElementwise(x.node.op)) return depth > 0 && this.followsRoutine(x, depth - 1);
-      return this.#options.epilogue(x.node.op);
-    });
+    const seen = new Map<Value, number>();
+    const stack = [value];
+    for (let steps = 0; steps < 64 && stack.length > 0; steps++) {
+      for (const x of stack.pop()!.node.inputs) {
+        const uses = (seen.get(x) ?? 0) + 1;
+        seen.set(x, uses);
+        if (uses !== this.#uses.get(x) || sizeOf(x.shape) !== size) continue;
+        const { op } = x.node;
+        if (x.node.record === undefined && this.#options.epilogue(op)) return true;
+        if (isElementwise(op) || op === 'reshape' || op === 'permute') stack.push(x);
+      }
+    }
+    return false;
   }
 
   /** Belongs in a routine's epilogue, which the only cluster that takes it cannot become. */
@@ -273,7 +319,9 @@ export class Choices {
         : matchLoops(value.shape, cluster);
       if (coords === undefined) continue;
       const small =
-        sizeOf(cluster.sizes) <= 2 * this.#options.kernelCost && !isReduction(value.node.op);
+        sizeOf(cluster.sizes) <= 2 * this.#options.kernelCost &&
+        cluster.operations <= MAX_SMALL &&
+        !isReduction(value.node.op);
       if (!small && !this.#shares(value, cluster, coords, sizeOf(cluster.sizes), 3)) continue;
       if (!this.mayStore(value, cluster) || !this.mayStore(target, cluster)) continue;
       return { cluster, coords };

@@ -10,6 +10,7 @@ import type { GroupOptions } from './placing.ts';
 import type { Kernel, Program, RoutineKernel, ScanKernel } from './ir.ts';
 import { planMemory } from './memory.ts';
 import { loopKernel, routineKernel } from './routines.ts';
+import { schedule } from './schedule.ts';
 import { memoryOf, simplifyGraph } from './simplify.ts';
 import type { Simplified } from './simplify.ts';
 
@@ -83,7 +84,14 @@ function compileWith(
   const outputs = simplified.outputs.map((x) => buffers.of(x));
   const pairs = findPairs(simplified, mayAlias);
   preferInPlace(simplified, grouping, pairs);
-  const kernels = orderClusters(grouping.clusters).map((cluster) => made.get(cluster)!);
+  const position = new Map(grouping.clusters.map((cluster, i) => [cluster, i]));
+  const jobs = grouping.clusters.map((cluster) => ({
+    kernel: made.get(cluster)!,
+    after: new Set([...cluster.dependencies].map((other) => position.get(other)!)),
+    rank: rankOf(cluster),
+  }));
+  const order = schedule(jobs, buffers.list, new Set([...inputs, ...outputs]));
+  const kernels = order.map((i) => jobs[i]!.kernel);
   const memory = planMemory({ buffers: buffers.list, kernels, inputs, outputs, pairs, mayAlias });
   return { buffers: memory.buffers, inputs, outputs, kernels, arenaBytes: memory.arenaBytes };
 }
@@ -92,8 +100,8 @@ function compileWith(
 type Pair = readonly [output: number, input: number];
 
 /** How far, and over how many values, an output is followed to the inputs it is made from. */
-const FAR = 32;
-const MANY = 256;
+const FAR = 12;
+const MANY = 96;
 
 /**
  * Outputs and donated inputs of one type, those first whose output is made from the input in the fewest
@@ -150,40 +158,7 @@ function preferInPlace(
   }
 }
 
-/** A topological order that stays close to the order of the graph. */
-function orderClusters(clusters: readonly Cluster[]): Cluster[] {
-  const rank = new Map(clusters.map((cluster) => [cluster, rankOf(cluster)]));
-  const sorted = [...clusters].sort((a, b) => rank.get(a)! - rank.get(b)! || a.id - b.id);
-  const result: Cluster[] = [];
-  const state = new Map<Cluster, 'open' | 'done'>();
-  const visit = (root: Cluster): void => {
-    const stack: { cluster: Cluster; rest: Cluster[] }[] = [];
-    const enter = (cluster: Cluster): void => {
-      state.set(cluster, 'open');
-      const rest = [...cluster.dependencies].sort(
-        (a, b) => rank.get(b)! - rank.get(a)! || b.id - a.id,
-      );
-      stack.push({ cluster, rest });
-    };
-    enter(root);
-    while (stack.length > 0) {
-      const { cluster, rest } = stack[stack.length - 1]!;
-      const next = rest.pop();
-      if (next === undefined) {
-        state.set(cluster, 'done');
-        result.push(cluster);
-        stack.pop();
-      } else if (!state.has(next)) {
-        enter(next);
-      } else if (state.get(next) === 'open') {
-        throw new Error('kernels wait for each other in a circle');
-      }
-    }
-  };
-  for (const cluster of sorted) if (!state.has(cluster)) visit(cluster);
-  return result;
-}
-
+/** The place of its last value in the graph. */
 function rankOf({ outputs, routine }: Cluster): number {
   return Math.max(routine?.id ?? -1, ...outputs.map(({ value }) => value.node.id));
 }

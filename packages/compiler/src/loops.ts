@@ -77,8 +77,14 @@ export function indicesOf(instruction: Instruction): Index[] {
   }
 }
 
-const allIndices = (stages: readonly Stage[]): Index[] =>
-  stages.flatMap(({ code }) => code.flatMap(indicesOf));
+/** Every index that is used, once. */
+function allIndices(stages: readonly Stage[]): Index[] {
+  const found = new Set<Index>();
+  for (const { code } of stages) {
+    for (const instruction of code) for (const index of indicesOf(instruction)) found.add(index);
+  }
+  return [...found];
+}
 
 // --- digits ---
 
@@ -191,27 +197,30 @@ function order(loops: Loops): Loops {
 /** Two neighbouring loops are one when every index steps through both as through one. */
 function merge(loops: Loops): Loops {
   const sizes = [...loops.sizes];
-  let { stages } = loops;
+  const indices = allIndices(loops.stages);
+  const dropped = new Set<number>();
   const mergeLevel = (variables: readonly number[]): number[] => {
     const result: number[] = [];
     for (const variable of variables) {
       const previous = result.at(-1);
-      if (previous === undefined || !mergeable(allIndices(stages), previous, variable, sizes)) {
+      if (previous === undefined || !mergeable(indices, previous, variable, sizes)) {
         result.push(variable);
         continue;
       }
       // The merged loop takes the inner one's name and strides.
       sizes[variable] = sizes[previous]! * sizes[variable]!;
-      stages = mapStages(stages, (index) => ({
-        offset: index.offset,
-        terms: index.terms.filter((term) => term.variable !== previous),
-      }));
+      dropped.add(previous);
       result[result.length - 1] = variable;
     }
     return result;
   };
   const outer = mergeLevel(loops.outer);
   const inner = mergeLevel(loops.inner);
+  if (dropped.size === 0) return loops;
+  const stages = mapStages(loops.stages, ({ offset, terms }) => ({
+    offset,
+    terms: terms.filter(({ variable }) => !dropped.has(variable)),
+  }));
   return { stages, sizes, outer, inner };
 }
 
