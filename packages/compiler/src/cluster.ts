@@ -32,6 +32,8 @@ export class Cluster {
   routine: DagNode | undefined;
   /** Loop variables in terms of the axes of the routine's result, for code attached to it. */
   rebase: readonly Index[] | undefined;
+  /** Its code is meant for a routine's result: nothing in it can be computed once for several elements. */
+  attaches = false;
   readonly dependencies = new Set<Cluster>();
   /** How many operations it holds, and how many values it reads: both are limited. */
   operations = 0;

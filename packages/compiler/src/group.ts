@@ -105,6 +105,7 @@ export class Grouping {
     const adopted = this.#choices.adopt(value, value);
     const cluster = adopted?.cluster ?? this.#cluster(value.shape);
     const coords = adopted?.coords ?? cluster.coordinates(value.shape.length);
+    if (adopted === undefined) cluster.attaches = this.#choices.followsRoutine(value);
     this.#demands.add(value, cluster, coords, false);
     this.#store(value, cluster, coords);
     return cluster;
@@ -179,6 +180,7 @@ export class Grouping {
       const adopted = this.#choices.adopt(part, value);
       const cluster = adopted?.cluster ?? this.#cluster(part.shape);
       const coords = adopted?.coords ?? cluster.coordinates(part.shape.length);
+      if (adopted === undefined) cluster.attaches = this.#choices.followsRoutine(part);
       const from = start;
       start += part.shape[axis]!;
       const place = coords.map((coord, i) => (i === axis ? shiftIndex(coord, from) : coord));

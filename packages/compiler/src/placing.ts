@@ -145,7 +145,11 @@ export function gatherCoords({ node }: Value, coords: readonly Index[]): readonl
 }
 
 /** How often the loops evaluate something at these coordinates, if it is not repeated in loops it does not depend on. */
-export function evaluations({ sizes, inner }: Cluster, coords: readonly Index[]): number {
+export function evaluations(
+  { sizes, inner, routine, attaches }: Cluster,
+  coords: readonly Index[],
+): number {
+  if (attaches || routine !== undefined) return sizeOf(sizes);
   const used = new Set<number>();
   for (const coord of coords) variablesOf(coord, used);
   if (inner !== undefined) {
