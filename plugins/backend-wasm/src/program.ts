@@ -20,6 +20,13 @@ import type { FunctionBuilder, FunctionRef, I32, Local } from './wasm/index.ts';
 export interface GeneratorOptions extends Target {
   /** Code for several threads over a shared memory of at most so many pages. */
   readonly sharedPages?: number;
+  /** Exports each phase of each kernel too, as `(table, scratch, begin, end)`, and tells of it. */
+  readonly onPhase?: (phase: {
+    name: string;
+    export: string;
+    items: number;
+    kernel: Kernel;
+  }) => void;
 }
 
 /** What a program needs to be run. */
@@ -179,8 +186,11 @@ class Generator {
   /** Of the program that is being added: bytes of the tables of its scans, and of its kernels' own. */
   #frames = 0;
   #scratch = 0;
+  #exported = 0;
+  readonly #onPhase: GeneratorOptions['onPhase'];
 
-  constructor({ simd, sharedPages }: GeneratorOptions) {
+  constructor({ simd, sharedPages, onPhase }: GeneratorOptions) {
+    this.#onPhase = onPhase;
     this.#threads = sharedPages !== undefined;
     this.#module = new ModuleBuilder(
       sharedPages === undefined
@@ -216,6 +226,12 @@ class Generator {
     };
   }
 
+  #announce(kernel: Kernel, items: number): string {
+    const name = `phase${this.#exported++}`;
+    this.#onPhase?.({ name: kernel.name, export: name, items, kernel });
+    return name;
+  }
+
   encode(): Uint8Array<ArrayBuffer> {
     return this.#module.encode();
   }
@@ -248,7 +264,10 @@ class Generator {
       if (items === 0) return [];
       this.#scratch = Math.max(this.#scratch, scratch);
       const call = this.#module.function(
-        { params: ['i32', 'i32', 'i32', 'i32'] },
+        {
+          params: ['i32', 'i32', 'i32', 'i32'],
+          ...(this.#onPhase === undefined ? {} : { export: this.#announce(kernel, items) }),
+        },
         (f, table, own, begin, end) => {
           const access = new TableAccess(program, used, f, table);
           const shared =
