@@ -1,7 +1,7 @@
 /** @hebb/conformance: what any backend, op or layer must pass. */
 export { testBackend } from './kit/backend.ts';
 export type { BackendTestOptions } from './kit/backend.ts';
-export { testLayer } from './kit/layer.ts';
+export { drawInputs, testLayer } from './kit/layer.ts';
 export type { LayerTestOptions, TestableLayer } from './kit/layer.ts';
 export { testOp } from './kit/op.ts';
 export type { OpTestOptions } from './kit/op.ts';

@@ -1,16 +1,37 @@
 /** @hebb/nn: modules, layers, losses and initialisers, with PyTorch's names, defaults and layouts. */
 export { Module } from './module/module.ts';
-export type { ForwardHook, Layer } from './module/module.ts';
+export type { ForwardHook, ForwardPreHook, Layer } from './module/module.ts';
+export { decayGroups, parameterGroups } from './module/groups.ts';
+export type { Group, GroupRule, GroupSettings, ParameterMatch } from './module/groups.ts';
 export { ModuleBuffer, Parameter } from './module/parameter.ts';
 export type { ModuleBufferOptions, ParameterOptions } from './module/parameter.ts';
+export type { PathPattern } from './module/pattern.ts';
 export { withMode } from './module/run.ts';
 export type { LoadOptions, LoadReport, StateDict } from './module/state-dict.ts';
 
-export { ModuleList, Sequential } from './layers/containers.ts';
-export { Dropout, Dropout1d, Dropout2d, Dropout3d } from './layers/dropout.ts';
+export { Bilinear } from './layers/bilinear.ts';
+export { ModuleDict, ModuleList, Sequential } from './layers/containers.ts';
+export type { Named } from './layers/containers.ts';
+export { CosineSimilarity, PairwiseDistance } from './layers/distance.ts';
+export {
+  AlphaDropout,
+  Dropout,
+  Dropout1d,
+  Dropout2d,
+  Dropout3d,
+  FeatureAlphaDropout,
+} from './layers/dropout.ts';
 export type { DropoutLayerOptions } from './layers/dropout.ts';
+export { Embedding, EmbeddingBag } from './layers/embedding.ts';
+export type {
+  EmbeddingBagLayerOptions,
+  EmbeddingOptions,
+  PretrainedOptions,
+} from './layers/embedding.ts';
 export { Linear } from './layers/linear.ts';
 export type { LinearOptions } from './layers/linear.ts';
+export { LayerNorm, RMSNorm } from './layers/normalisation.ts';
+export type { LayerNormOptions, RMSNormOptions } from './layers/normalisation.ts';
 export { Flatten, Identity, Unflatten } from './layers/shape.ts';
 export {
   CELU,
@@ -26,12 +47,14 @@ export {
   LogSoftmax,
   Mish,
   PReLU,
+  RReLU,
   ReLU,
   ReLU6,
   SELU,
   SiLU,
   Sigmoid,
   Softmax,
+  Softmax2d,
   Softmin,
   Softplus,
   Softshrink,
@@ -43,6 +66,7 @@ export {
 export {
   BCELoss,
   BCEWithLogitsLoss,
+  CTCLoss,
   CosineEmbeddingLoss,
   CrossEntropyLoss,
   GaussianNLLLoss,
@@ -63,12 +87,68 @@ export {
 } from './layers/losses.ts';
 export * as init from './init/index.ts';
 
+export {
+  Parametrization,
+  isParametrized,
+  parametrize,
+  removeParametrizations,
+} from './parametrize/parametrization.ts';
+export { SpectralNorm, WeightNorm, spectralNorm, weightNorm } from './parametrize/norms.ts';
+export type { SpectralNormOptions, WeightNormOptions } from './parametrize/norms.ts';
+
+export { multiplyAdds, multiplyAddsByPath, peakBytes } from './summary/cost.ts';
+export { recordCalls } from './summary/record.ts';
+export type { LayerCall } from './summary/record.ts';
+export { summary } from './summary/summary.ts';
+export type {
+  LayerSummary,
+  ModelSummary,
+  SummaryInput,
+  SummaryOptions,
+} from './summary/summary.ts';
+
+/** Everything as functions of tensors: all of `@hebb/ops`, PyTorch's `torch.nn.functional` and more. */
+export * as functional from '@hebb/ops';
+
+// The activations as functions.
+export {
+  celu,
+  cosineSimilarity,
+  elu,
+  gelu,
+  glu,
+  hardshrink,
+  hardsigmoid,
+  hardswish,
+  hardtanh,
+  leakyRelu,
+  logSigmoid,
+  logSoftmax,
+  mish,
+  pairwiseDistance,
+  prelu,
+  relu,
+  relu6,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softmin,
+  softplus,
+  softshrink,
+  softsign,
+  tanhshrink,
+  threshold,
+} from '@hebb/ops';
+export { tanh } from '@hebb/core';
+
 // The losses as functions, so that a model and its training need one import.
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
   cosineEmbeddingLoss,
   crossEntropy,
+  ctcLoss,
   gaussianNllLoss,
   hingeEmbeddingLoss,
   huberLoss,
@@ -85,4 +165,10 @@ export {
   softMarginLoss,
   tripletMarginLoss,
 } from '@hebb/ops';
-export type { CrossEntropyOptions, LossOptions, NllOptions, Reduction } from '@hebb/ops';
+export type {
+  CrossEntropyOptions,
+  CtcOptions,
+  LossOptions,
+  NllOptions,
+  Reduction,
+} from '@hebb/ops';

@@ -108,6 +108,16 @@ export function testLayer(
   });
 }
 
+const drawAll = (inputs: readonly SampleInput[], seed: number): readonly Drawn[] =>
+  draw(primitives[0]!, { in: inputs }, { seed, type: 'float32' }).inputs;
+const tensorsOf = (drawn: readonly Drawn[]): Tensor[] =>
+  drawn.map(({ aval, data }) => fromBits(data.slice(), aval.shape, aval.dtype));
+
+/** The inputs that `testLayer` tries a layer on, for tests of your own; floats are float32. */
+export function drawInputs(inputs: readonly SampleInput[], { seed = 1 } = {}): Tensor[] {
+  return tensorsOf(drawAll(inputs, seed));
+}
+
 class LayerBench {
   readonly #make: () => TestableLayer;
   readonly #call: (layer: TestableLayer, inputs: readonly Tensor[]) => unknown;
@@ -118,8 +128,7 @@ class LayerBench {
     this.#call =
       options.call ??
       ((layer, inputs) => (layer.forward as (...args: readonly Tensor[]) => unknown)(...inputs));
-    const inputs = options.inputs ?? [options.input ?? null];
-    this.drawn = draw(primitives[0]!, { in: inputs }, { seed, type: 'float32' }).inputs;
+    this.drawn = drawAll(options.inputs ?? [options.input ?? null], seed);
   }
 
   layer(seed = 7): TestableLayer {
@@ -128,7 +137,7 @@ class LayerBench {
   }
 
   inputs(): Tensor[] {
-    return this.drawn.map(({ aval, data }) => fromBits(data.slice(), aval.shape, aval.dtype));
+    return tensorsOf(this.drawn);
   }
 
   run(layer: TestableLayer, inputs: readonly Tensor[]): Tensor[] {

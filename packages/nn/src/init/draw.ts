@@ -8,6 +8,7 @@ import {
   full,
   random,
   tensor,
+  where,
 } from '@hebb/core';
 import type { DType, Generator, Shape, Tensor } from '@hebb/core';
 import { calculateGain, fans } from './fan.ts';
@@ -92,6 +93,29 @@ export function normal(
   }: RandomInitOptions & { readonly mean?: number; readonly std?: number } = {},
 ): Tensor {
   return random.normal(keyOf(rest), shape, { mean, std, dtype });
+}
+
+/**
+ * A matrix of which the share `sparsity` of each column is zero, in random places, the rest normal. Martens
+ * 2010, "Deep learning via Hessian-free optimization".
+ */
+export function sparse(
+  shape: Shape,
+  sparsity: number,
+  {
+    std = 0.01,
+    dtype = 'float32',
+    generator = defaultGenerator,
+  }: RandomInitOptions & { readonly std?: number } = {},
+): Tensor {
+  if (shape.length !== 2) fail('init.sparse', 'needs two axes', formatShape(shape));
+  if (!(sparsity >= 0 && sparsity <= 1)) {
+    fail('init.sparse', 'sparsity is a share', String(sparsity), '0 to 1');
+  }
+  const values = normal(shape, { std, dtype, generator });
+  const order = random.uniform(generator.next(), shape).sort(0)[1];
+  const rank = order.sort(0)[1];
+  return where(rank.lt(Math.ceil(sparsity * shape[0]!)), 0, values);
 }
 
 export interface TruncNormalOptions extends RandomInitOptions {

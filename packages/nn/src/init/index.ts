@@ -10,6 +10,7 @@ export {
   kaimingUniform,
   normal,
   ones,
+  sparse,
   truncNormal,
   uniform,
   xavierNormal,

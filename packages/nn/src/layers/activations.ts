@@ -2,8 +2,8 @@
  * Activations as modules, for `Sequential`. Each is the function of the same name in `@hebb/ops`, where the
  * sources stand. Shape: any -> same, unless it says otherwise.
  */
-import { full, tanh } from '@hebb/core';
-import type { DType, Tensor } from '@hebb/core';
+import { defaultGenerator, fail, formatShape, full, mul, random, tanh, where } from '@hebb/core';
+import type { DType, Generator, Tensor } from '@hebb/core';
 import {
   celu,
   elu,
@@ -132,6 +132,42 @@ export class LeakyReLU extends Module {
   }
   override extraRepr(): string {
     return `negativeSlope=${this.negativeSlope}`;
+  }
+}
+
+/**
+ * x where positive, else slope · x, with a slope drawn for each element from [lower, upper) in training
+ * and their mean in evaluation. Xu et al. 2015, arXiv:1505.00853.
+ */
+export class RReLU extends Module {
+  readonly lower: number;
+  readonly upper: number;
+  readonly #generator: Generator | undefined;
+
+  constructor({
+    lower = 1 / 8,
+    upper = 1 / 3,
+    generator,
+  }: {
+    readonly lower?: number;
+    readonly upper?: number;
+    readonly generator?: Generator;
+  } = {}) {
+    super();
+    if (!(lower <= upper)) fail('RReLU', 'lower is above upper', `${lower} and ${upper}`);
+    this.lower = lower;
+    this.upper = upper;
+    this.#generator = generator;
+  }
+  forward(x: Tensor): Tensor {
+    const { lower, upper } = this;
+    if (!this.training) return leakyRelu(x, { negativeSlope: (lower + upper) / 2 });
+    const key = (this.#generator ?? defaultGenerator).next();
+    const slope = random.uniform(key, x.shape, { low: lower, high: upper, dtype: x.dtype });
+    return where(x.gt(0), x, mul(x, slope));
+  }
+  override extraRepr(): string {
+    return `lower=${this.lower}, upper=${this.upper}`;
   }
 }
 
@@ -282,6 +318,16 @@ export class Softmin extends Module {
   }
   override extraRepr(): string {
     return `dim=${this.dim}`;
+  }
+}
+
+/** Softmax over the channels at each place of an image. Shape: [N, C, H, W] or [C, H, W] -> same. */
+export class Softmax2d extends Module {
+  forward(x: Tensor): Tensor {
+    if (x.rank !== 3 && x.rank !== 4) {
+      fail('softmax2d', 'input does not fit', formatShape(x.shape), '[N, C, H, W] or [C, H, W]');
+    }
+    return softmax(x, -3);
   }
 }
 

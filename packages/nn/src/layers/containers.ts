@@ -88,3 +88,36 @@ export class ModuleList<M extends Module = Module> extends Module {
     return fail('ModuleList', 'a list is not called: call its members');
   }
 }
+
+/** Modules by name that are registered but not called: `this.heads = new ModuleDict({ a: new Linear(2, 3) })`. */
+export class ModuleDict<M extends Module = Module> extends Module {
+  readonly #entries: ReadonlyMap<string, M>;
+
+  constructor(named: Named<M>) {
+    super();
+    this.#entries = new Map(entriesOf<M>('ModuleDict', [named]));
+  }
+  get size(): number {
+    return this.#entries.size;
+  }
+  keys(): string[] {
+    return [...this.#entries.keys()];
+  }
+  /** The module of that name. Throws when there is none. */
+  get(name: string): M {
+    return (
+      this.#entries.get(name) ??
+      fail('ModuleDict', 'there is no such entry', name, this.keys().join(', '))
+    );
+  }
+  [Symbol.iterator](): Iterator<readonly [string, M]> {
+    return this.#entries[Symbol.iterator]();
+  }
+  override *members() {
+    yield* super.members();
+    yield* this.#entries;
+  }
+  forward(): never {
+    return fail('ModuleDict', 'a dictionary is not called: call its members');
+  }
+}

@@ -8,6 +8,7 @@ import {
   binaryCrossEntropyWithLogits,
   cosineEmbeddingLoss,
   crossEntropy,
+  ctcLoss,
   gaussianNllLoss,
   hingeEmbeddingLoss,
   huberLoss,
@@ -24,7 +25,13 @@ import {
   softMarginLoss,
   tripletMarginLoss,
 } from '@hebb/ops';
-import type { CrossEntropyOptions, LossOptions, NllOptions, TripletOptions } from '@hebb/ops';
+import type {
+  CrossEntropyOptions,
+  CtcOptions,
+  LossOptions,
+  NllOptions,
+  TripletOptions,
+} from '@hebb/ops';
 import { Module } from '../module/module.ts';
 import { ModuleBuffer } from '../module/parameter.ts';
 
@@ -211,5 +218,21 @@ export class CosineEmbeddingLoss extends LossModule<LossOptions & { readonly mar
 export class TripletMarginLoss extends LossModule<TripletOptions> {
   forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     return tripletMarginLoss(anchor, positive, negative, this.options);
+  }
+}
+
+/**
+ * Connectionist temporal classification: label sequences without alignment. Graves et al. 2006. Options:
+ * blank (0), zeroInfinity (false), reduction. Shape: log-probabilities [T, N, C], targets [N, S] or one
+ * after the other [Σ lengths], lengths [N] -> [].
+ */
+export class CTCLoss extends LossModule<CtcOptions> {
+  forward(
+    logProbs: Tensor,
+    targets: Tensor,
+    inputLengths: Tensor | readonly number[],
+    targetLengths: Tensor | readonly number[],
+  ): Tensor {
+    return ctcLoss(logProbs, targets, inputLengths, targetLengths, this.options);
   }
 }

@@ -3,6 +3,8 @@ import { fail } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { joinPath, stateName } from './names.ts';
 import { ModuleBuffer, Parameter } from './parameter.ts';
+import { selectPaths } from './pattern.ts';
+import type { PathPattern } from './pattern.ts';
 import { runForward } from './run.ts';
 import { applyState, readState } from './state-dict.ts';
 import type { LoadOptions, LoadReport, StateDict } from './state-dict.ts';
@@ -15,6 +17,17 @@ export type ForwardHook = (call: {
   readonly inputs: readonly unknown[];
   readonly output: unknown;
 }) => unknown;
+
+/**
+ * Runs before each call of a module with its inputs. May return a list of other inputs, which are used
+ * instead.
+ */
+export type ForwardPreHook = (call: {
+  readonly module: Module;
+  /** Relative to the module that was called from outside; `''` for that one. */
+  readonly path: string;
+  readonly inputs: readonly unknown[];
+}) => readonly unknown[] | undefined | void;
 
 type Member = readonly [name: string, value: Parameter | ModuleBuffer | Module];
 
@@ -40,6 +53,7 @@ export abstract class Module {
   /** True while training: dropout drops, batch normalisation uses the batch. Read when a call is traced. */
   training = true;
   #hooks: Set<ForwardHook> | undefined;
+  #preHooks: Set<ForwardPreHook> | undefined;
 
   constructor() {
     // The prototype's method, so that `super.forward(x)` does not count as a call of its own.
@@ -59,6 +73,11 @@ export abstract class Module {
   /** Own parameters and buffers, and child modules, in the order of the fields; containers rename theirs. */
   *members(): Iterable<Member> {
     for (const [field, value] of Object.entries(this)) yield* membersOf(stateName(field), value);
+  }
+
+  /** The name of this module as a member called `name`; the same unless a module says otherwise. @internal */
+  memberName(name: string): string {
+    return name;
   }
 
   /** Child modules by name, one level down. A module held twice comes up under its first name. */
@@ -156,13 +175,28 @@ export abstract class Module {
     return this.train(false);
   }
 
-  /** No gradients for any parameter below (PyTorch's `requires_grad_(False)`). Returns the module. */
-  freeze(): this {
-    for (const parameter of this.parameters()) parameter.requiresGrad = false;
+  /**
+   * No gradients for the parameters below (PyTorch's `requires_grad_(False)`): all, or those whose path
+   * fits one of the patterns, `freeze('encoder', '**.bias')`. Read when a step is traced, so freeze before
+   * training starts. Returns the module. Throws for a pattern that fits nothing.
+   */
+  freeze(...patterns: readonly PathPattern[]): this {
+    return this.#setRequiresGrad('freeze', patterns, false);
+  }
+  /** The opposite of `freeze`. */
+  unfreeze(...patterns: readonly PathPattern[]): this {
+    return this.#setRequiresGrad('unfreeze', patterns, true);
+  }
+  #setRequiresGrad(op: string, patterns: readonly PathPattern[], value: boolean): this {
+    const all = this.namedParameters();
+    const chosen = patterns.length === 0 ? all : selectPaths(op, all, patterns);
+    for (const parameter of chosen.values()) parameter.requiresGrad = value;
     return this;
   }
-  unfreeze(): this {
-    for (const parameter of this.parameters()) parameter.requiresGrad = true;
+
+  /** Calls `body` with each module, those below before the one that holds them. Returns the module. */
+  apply(body: (module: Module, path: string) => void): this {
+    for (const [path, module] of [...this.namedModules()].reverse()) body(module, path);
     return this;
   }
 
@@ -182,7 +216,14 @@ export abstract class Module {
    * together. With `strict: false` missing and unexpected names are left alone and returned.
    */
   loadStateDict(state: StateDict | Map<string, Tensor>, options: LoadOptions = {}): LoadReport {
-    return applyState(this.namedState(), state, this.constructor.name, options);
+    const values = new Map(state instanceof Map ? state : Object.entries(state));
+    for (const [path, module] of this.namedModules()) module.adaptState(values, path);
+    return applyState(this.namedState(), values, this.constructor.name, options);
+  }
+
+  /** Renames entries of older layouts before they are taken over; `path` is where this module stands. @internal */
+  adaptState(_state: Map<string, Tensor>, _path: string): void {
+    // Most layers have had one layout only.
   }
 
   // --- inspection ---
@@ -192,6 +233,16 @@ export abstract class Module {
     const hooks = (this.#hooks ??= new Set());
     hooks.add(hook);
     return () => void hooks.delete(hook);
+  }
+  /** Calls `hook` before each `forward` of this module. Returns a function that takes it away again. */
+  onBeforeForward(hook: ForwardPreHook): () => void {
+    const hooks = (this.#preHooks ??= new Set());
+    hooks.add(hook);
+    return () => void hooks.delete(hook);
+  }
+  /** @internal */
+  get forwardPreHooks(): ReadonlySet<ForwardPreHook> | undefined {
+    return this.#preHooks;
   }
   /** @internal */
   get forwardHooks(): ReadonlySet<ForwardHook> | undefined {
@@ -218,7 +269,9 @@ export interface Layer extends Module {
 }
 
 export function* membersOf(name: string, value: unknown): Iterable<Member> {
-  if (value instanceof Parameter || value instanceof ModuleBuffer || value instanceof Module) {
+  if (value instanceof Module) {
+    yield [value.memberName(name), value];
+  } else if (value instanceof Parameter || value instanceof ModuleBuffer) {
     yield [name, value];
   } else if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) yield* membersOf(`${name}.${i}`, value[i]);

@@ -29,9 +29,13 @@ export function runForward(
   running.push({ module, path });
   try {
     return withPath(name, () => {
-      let output = forward.apply(module, inputs);
+      let given: readonly unknown[] = inputs;
+      for (const hook of module.forwardPreHooks ?? []) {
+        given = hook({ module, path, inputs: given }) ?? given;
+      }
+      let output = forward.apply(module, given as never[]);
       for (const hook of module.forwardHooks ?? []) {
-        const replaced = hook({ module, path, inputs, output });
+        const replaced = hook({ module, path, inputs: given, output });
         if (replaced !== undefined) output = replaced;
       }
       return output;

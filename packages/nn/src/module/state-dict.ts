@@ -2,6 +2,7 @@
 import { HebbError, alias, fail, formatShape, fromBits, isFloat, realize } from '@hebb/core';
 import { Tensor } from '@hebb/core';
 import { ModuleBuffer } from './parameter.ts';
+import { listed } from './pattern.ts';
 import type { Parameter } from './parameter.ts';
 
 export type StateDict = Readonly<Record<string, Tensor>>;
@@ -40,19 +41,12 @@ export async function readState(state: State): Promise<StateDict> {
   return result;
 }
 
-/** At most this many names of one kind in a message. */
-const shown = 12;
-const list = (names: readonly string[]): string =>
-  names.slice(0, shown).join(', ') +
-  (names.length > shown ? ` and ${names.length - shown} more` : '');
-
 export function applyState(
   state: State,
-  given: StateDict | Map<string, Tensor>,
+  values: ReadonlyMap<string, Tensor>,
   model: string,
   { strict = true }: LoadOptions,
 ): LoadReport {
-  const values = given instanceof Map ? given : new Map(Object.entries(given));
   const entries = persistent(state);
   const own = new Set(entries.map(([name]) => name));
   const missing = entries.map(([name]) => name).filter((name) => !values.has(name));
@@ -73,9 +67,9 @@ export function applyState(
     }
   }
   const problems = [
-    ...(strict && missing.length > 0 ? [`missing ${list(missing)}`] : []),
-    ...(strict && unexpected.length > 0 ? [`unexpected ${list(unexpected)}`] : []),
-    ...(differing.length > 0 ? [`of another shape or kind ${list(differing)}`] : []),
+    ...(strict && missing.length > 0 ? [`missing ${listed(missing)}`] : []),
+    ...(strict && unexpected.length > 0 ? [`unexpected ${listed(unexpected)}`] : []),
+    ...(differing.length > 0 ? [`of another shape or kind ${listed(differing)}`] : []),
   ];
   if (problems.length > 0) {
     throw new HebbError(
