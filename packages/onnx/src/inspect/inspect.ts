@@ -1,6 +1,6 @@
 /** What a model is made of and what it costs, without running it. */
-import { Graph, HebbError, dtypeInfo, lower, sizeOf } from '@hebb/core';
-import type { Aval, GraphNode } from '@hebb/core';
+import { HebbError, lower, sizeOf } from '@hebb/core';
+import { multiplyAdds, peakBytes } from '@hebb/nn';
 import { packedByteLength } from '../codec/dtypes.ts';
 import { OnnxModel, importOnnx } from '../import/model.ts';
 import type { ImportOptions, ModelSource } from '../import/model.ts';
@@ -72,7 +72,7 @@ export function inspectOnnx(
     return {
       ...report,
       multiplyAdds: multiplyAdds(graph),
-      peakMemory: peakOf(graph),
+      peakMemory: peakBytes(graph),
     };
   } catch (error) {
     if (!(error instanceof HebbError)) throw error;
@@ -95,70 +95,4 @@ function countOperators(program: Program, counts: Map<string, number>): number {
     for (const inner of node.graphs.values()) nodes += countOperators(inner, counts);
   }
   return nodes;
-}
-
-/** Multiply-adds of the contractions of a lowered graph. */
-export function multiplyAdds(graph: Graph): number {
-  let total = 0;
-  for (const node of graph.nodes) {
-    const shape = (list: readonly number[], i: number) => graph.values[list[i]!]!.shape;
-    const out = sizeOf(shape(node.outputs, 0));
-    switch (node.op.name) {
-      case 'matmul': {
-        const a = shape(node.inputs, 0);
-        total += out * a[a.length - (node.attrs.transposeA === true ? 2 : 1)]!;
-        break;
-      }
-      case 'conv':
-        total += out * sizeOf(shape(node.inputs, 1).slice(1));
-        break;
-      case 'convTranspose':
-        total += sizeOf(shape(node.inputs, 0)) * sizeOf(shape(node.inputs, 1).slice(1));
-        break;
-      case 'convKernelGrad':
-        total += out * shape(node.inputs, 1)[0]! * sizeOf(shape(node.inputs, 1).slice(2));
-        break;
-      case 'scan':
-        total += (node.attrs.length as number) * multiplyAdds(bodyOf(node));
-        break;
-    }
-  }
-  return total;
-}
-
-function bodyOf(node: GraphNode): Graph {
-  const { body } = node.attrs;
-  if (!(body instanceof Graph)) throw new TypeError('scan without a body');
-  return body;
-}
-
-/** Ops whose result shares the memory of their input. */
-const views = new Set(['reshape', 'permute', 'expand', 'slice', 'flip', 'window', 'alias']);
-
-const bytesOf = ({ shape, dtype }: Aval): number => sizeOf(shape) * dtypeInfo(dtype).bytes;
-
-/** Inputs of the graph (parameters among them) and the most intermediate bytes alive at once. */
-export function peakOf(graph: Graph): number {
-  const owner: number[] = [];
-  const last = new Map<number, number>();
-  for (const id of graph.inputs) owner[id] = id;
-  graph.nodes.forEach((node, i) => {
-    for (const id of node.inputs) last.set(owner[id]!, i);
-    for (const id of node.outputs)
-      owner[id] = views.has(node.op.name) ? owner[node.inputs[0]!]! : id;
-  });
-  for (const id of graph.outputs) last.set(owner[id]!, graph.nodes.length);
-  const inputs = new Set(graph.inputs);
-  let held = graph.inputs.reduce((sum, id) => sum + bytesOf(graph.values[id]!), 0);
-  let peak = held;
-  const ends = new Map<number, number[]>();
-  for (const [id, at] of last) {
-    if (!inputs.has(id)) ends.set(at, [...(ends.get(at) ?? []), id]);
-  }
-  graph.nodes.forEach((node, i) => {
-    for (const id of node.outputs) if (owner[id] === id) held += bytesOf(graph.values[id]!);
-    peak = Math.max(peak, held);
-    for (const id of ends.get(i) ?? []) held -= bytesOf(graph.values[id]!);
-  });
-  return peak;
 }
