@@ -1,10 +1,11 @@
 /** The fetch handler: a standard Request in, a standard Response out, so it runs wherever fetch handlers do. */
-import { HebbError, Tensor } from '@hebb/core';
+import { HebbError, bfloat16Value, float16Value } from '@hebb/core';
+import { PlayerError } from '@hebb/runtime';
 import { Hono } from 'hono';
 import type { Context } from 'hono';
 import { RequestError, badInput } from './error.ts';
-import { arrayToTensor, jsonInputs, parseJson, readBody } from './input.ts';
-import type { ModelEntry, OpaqueValue, ServedModel } from './model.ts';
+import { jsonInputs, toServed, parseJson, readBody } from './input.ts';
+import type { ModelEntry, ServedModel, ServedValue } from './model.ts';
 
 export interface ServeOptions {
   /** Models by the name they have in the address. */
@@ -100,18 +101,9 @@ export function serve(options: ServeOptions): Handler {
       decoder === undefined
         ? jsonInputs(parseJson(body), model.inputs)
         : {
-            [model.inputs[0]!.name]: arrayToTensor(
-              await decodeWith(decoder, body),
-              model.inputs[0]!,
-            ),
+            [model.inputs[0]!.name]: toServed(await decodeWith(decoder, body), model.inputs[0]!),
           };
-    let outputs: Record<string, Tensor | OpaqueValue>;
-    try {
-      outputs = await model.run(inputs);
-    } finally {
-      for (const input of Object.values(inputs)) input.dispose();
-    }
-    return c.json(await answer(name, outputs, entry.labels));
+    return c.json(await answer(name, await runModel(model, inputs), entry.labels));
   };
 
   const only = (): string => {
@@ -178,24 +170,45 @@ async function decodeWith(decoder: NonNullable<ModelEntry['decoders']>[string], 
   }
 }
 
+async function runModel(model: ServedModel, inputs: Parameters<ServedModel['run']>[0]) {
+  try {
+    return await model.run(inputs);
+  } catch (error) {
+    // Sizes of open axes that a compiled model was not compiled for.
+    if (error instanceof PlayerError && (error.code === 'shape' || error.code === 'input')) {
+      throw badInput(error.message);
+    }
+    throw error;
+  }
+}
+
+async function numbersOf(name: string, value: ServedValue): Promise<number[]> {
+  const { dtype, data } = value;
+  if (typeof data === 'function') return Array.from(await data.call(value), Number);
+  if (!ArrayBuffer.isView(data)) {
+    throw new Error(`output ${name} is no tensor of numbers (${dtype ?? 'unknown type'})`);
+  }
+  const stored = Array.from(data, Number);
+  if (dtype === 'float16') return stored.map(float16Value);
+  return dtype === 'bfloat16' ? stored.map(bfloat16Value) : stored;
+}
+
 async function answer(
   model: string,
-  outputs: Record<string, Tensor | OpaqueValue>,
+  outputs: Record<string, ServedValue>,
   labels: readonly string[] | undefined,
 ): Promise<Record<string, unknown>> {
   const described: Record<string, unknown> = {};
   let predictions: Prediction[] | undefined;
   for (const [name, value] of Object.entries(outputs)) {
-    if (!(value instanceof Tensor)) {
-      throw new Error(`output ${name} is no tensor of numbers (${value.dtype ?? 'unknown type'})`);
-    }
-    const data = Array.from(await value.data(), Number);
-    described[name] = { shape: value.shape, dtype: value.dtype, data };
-    const classes = value.shape.at(-1);
+    const data = await numbersOf(name, value);
+    const { shape = [], dtype } = value;
+    described[name] = { shape, dtype, data };
+    const classes = shape.at(-1);
     if (predictions === undefined && labels !== undefined && classes === labels.length) {
       predictions = best(data, labels);
     }
-    value.dispose();
+    value.dispose?.();
   }
   return {
     model,

@@ -1,6 +1,14 @@
 /** @hebb/edge: fetch handlers that serve models. */
 export { serve } from './handler.ts';
 export type { Handler, ServeOptions } from './handler.ts';
-export type { Decoder, InputArray, ModelEntry, ServedModel, ValueSignature } from './model.ts';
+export type {
+  Decoder,
+  InputArray,
+  ModelEntry,
+  ServedModel,
+  ServedTensor,
+  ServedValue,
+  ValueSignature,
+} from './model.ts';
 export { RequestError } from './error.ts';
 export type { ErrorCode } from './error.ts';

@@ -1,8 +1,8 @@
-/** From request bodies to tensors, checked against the model's signature before anything large is allocated. */
-import { HebbError, dtypeInfo, fromBits, isDType, tensor } from '@hebb/core';
-import type { DType, HostArray, Tensor } from '@hebb/core';
+/** From request bodies to arrays, checked against the model's signature before anything large is allocated. */
+import { bfloat16Bits, dtypeInfo, float16Bits, isDType } from '@hebb/core';
+import type { DType, HostArray } from '@hebb/core';
 import { RequestError, badInput } from './error.ts';
-import type { InputArray, ValueSignature } from './model.ts';
+import type { InputArray, ServedTensor, ValueSignature } from './model.ts';
 
 /** Reads at most `limit` bytes; a longer body is refused as soon as that shows. */
 export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
@@ -52,7 +52,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export function jsonInputs(
   json: unknown,
   signature: readonly ValueSignature[],
-): Record<string, Tensor> {
+): Record<string, ServedTensor> {
   if (!isRecord(json)) throw badInput('the body must be a JSON object with "inputs" or "input"');
   const unknownKeys = Object.keys(json).filter((key) => key !== 'inputs' && key !== 'input');
   if (unknownKeys.length > 0) throw badInput(`unknown field ${JSON.stringify(unknownKeys[0])}`);
@@ -76,23 +76,37 @@ export function jsonInputs(
   return Object.fromEntries(
     signature.map((input) => {
       if (!(input.name in given)) throw badInput(`input ${JSON.stringify(input.name)} is missing`);
-      return [input.name, arrayToTensor(readValue(given[input.name], input), input)];
+      return [input.name, toServed(readValue(given[input.name], input), input)];
     }),
   );
 }
 
-/** A decoded array (an image, say) as the tensor of one input. */
-export function arrayToTensor(array: InputArray, input: ValueSignature): Tensor {
-  checkShape(array.shape, input);
+/** A decoded array (an image, say) as one input. */
+export function toServed({ data, shape }: InputArray, input: ValueSignature): ServedTensor {
+  checkShape(shape, input);
   const dtype = dtypeOf(input);
-  try {
-    return array.data instanceof Float32Array && dtype === 'float32'
-      ? fromBits(array.data, array.shape, dtype)
-      : tensor(array.data, { shape: array.shape, dtype });
-  } catch (error) {
-    if (error instanceof HebbError) throw badInput(`input ${input.name}: ${error.problem}`);
-    throw error;
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  if (data.length !== size) {
+    throw badInput(
+      `input ${input.name}: ${data.length} numbers do not fill shape [${shape.join(',')}]`,
+    );
   }
+  // The class of the array follows from the dtype.
+  return { dtype, shape, data: toElements(data, dtype, input) } as ServedTensor;
+}
+
+/** The numbers as the dtype stores them. */
+function toElements(data: HostArray, dtype: DType, input: ValueSignature): HostArray {
+  const { kind, allocate } = dtypeInfo(dtype);
+  const isHalf = dtype === 'float16' || dtype === 'bfloat16';
+  if (!isHalf && data.constructor === allocate(0).constructor) return data;
+  if (kind !== 'float') return numbers(Array.from(data, Number), input);
+  const bits = dtype === 'float16' ? float16Bits : dtype === 'bfloat16' ? bfloat16Bits : undefined;
+  const out = allocate(data.length);
+  data.forEach((x: number | bigint, i: number) => {
+    out[i] = bits === undefined ? Number(x) : bits(Number(x));
+  });
+  return out;
 }
 
 function dtypeOf(input: ValueSignature): DType {

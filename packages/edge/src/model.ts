@@ -1,5 +1,9 @@
-/** What a handler serves. Structural: an imported ONNX model fits, and so does anything else that runs. */
-import type { HostArray, Tensor } from '@hebb/core';
+/**
+ * What a handler serves. Structural: an imported ONNX model fits, a compiled one does, and so does anything
+ * else that runs.
+ */
+import type { HostArray } from '@hebb/core';
+import type { ElementType, HostTensor } from '@hebb/runtime';
 
 export interface ValueSignature {
   readonly name: string;
@@ -9,15 +13,26 @@ export interface ValueSignature {
   readonly shape?: readonly (number | string | null)[];
 }
 
-/** An output that is no tensor of numbers (strings, say) is shown by its type only. */
-export interface OpaqueValue {
+/** An input: elements in storage form (bits for the 16-bit floats) with their shape. */
+export type ServedTensor = { [D in ElementType]: HostTensor<D> }[ElementType];
+
+/**
+ * An output: elements in storage form, or a function that reads them as numbers (a `Tensor` of `@hebb/core`
+ * has it). What has neither (strings, say) cannot be answered.
+ */
+export interface ServedValue {
   readonly dtype?: string;
+  readonly shape?: readonly number[];
+  readonly data?: HostArray | (() => Promise<HostArray>);
+  dispose?(): void;
 }
+
+type Outputs = Record<string, ServedValue>;
 
 export interface ServedModel {
   readonly inputs: readonly ValueSignature[];
   readonly outputs: readonly ValueSignature[];
-  run(inputs: Record<string, Tensor>): Promise<Record<string, Tensor | OpaqueValue>>;
+  run(inputs: Record<string, ServedTensor>): Outputs | Promise<Outputs>;
 }
 
 /** Host data of one input. */

@@ -1,16 +1,21 @@
 /** The handler by itself: every status, with a real computation behind it. Real workerd is in apps/edge-worker. */
 import { cpu } from '@hebb/backend-cpu';
-import { HebbError, init, withBackend } from '@hebb/core';
-import type { Tensor } from '@hebb/core';
+import { HebbError, float16Bits, fromBits, init, withBackend } from '@hebb/core';
+import { Linear } from '@hebb/nn';
+import { importOnnx, toOnnx } from '@hebb/onnx';
+import { PlayerError } from '@hebb/runtime';
 import { serve } from '../src/index.ts';
-import type { ServedModel } from '../src/index.ts';
+import type { ServedModel, ServedTensor } from '../src/index.ts';
+
+const tensorOf = ({ data, shape, dtype }: ServedTensor) => fromBits(data, shape, dtype);
 
 const sums: ServedModel = {
   inputs: [{ name: 'x', dtype: 'float32', shape: ['batch', 3] }],
   outputs: [{ name: 'scores', dtype: 'float32', shape: ['batch', 2] }],
-  run: async ({ x }) => {
-    const total = x!.sum(1, true);
-    const scores = total.matmul(total.mul(0).add(1).sum(0, true)).expand([x!.shape[0]!, 2]);
+  run: async ({ x: given }) => {
+    const x = tensorOf(given!);
+    const total = x.sum(1, true);
+    const scores = total.matmul(total.mul(0).add(1).sum(0, true)).expand([x.shape[0]!, 2]);
     return { scores: await scores.realize() };
   },
 };
@@ -20,7 +25,17 @@ const pair: ServedModel = {
     { name: 'b', dtype: 'bool', shape: [2] },
   ],
   outputs: [{ name: 'y', dtype: 'int64', shape: [2] }],
-  run: async ({ a, b }) => ({ y: await a!.mul(b as Tensor).realize() }),
+  run: async ({ a, b }) => ({ y: await tensorOf(a!).mul(tensorOf(b!)).realize() }),
+};
+/** Gives back what it gets, as plain arrays and at once; only two elements, as a compiled model would. */
+const echo: ServedModel = {
+  inputs: [{ name: 'x', dtype: 'float16', shape: ['n'] }],
+  outputs: [{ name: 'x', dtype: 'float16', shape: ['n'] }],
+  run: ({ x }) => {
+    if (x!.shape[0] !== 2) throw new PlayerError('shape', 'not compiled for this', '3', '2');
+    if (x!.data[0] === float16Bits(9)) throw new PlayerError('memory', 'none left');
+    return { x: x! };
+  },
 };
 
 const backend = await init(cpu());
@@ -48,6 +63,15 @@ const handler = serve({
       },
     },
     pair: { load: () => pair },
+    echo: {
+      load: () => echo,
+      decoders: {
+        'text/integers': (body) => {
+          const data = Int32Array.from(new TextDecoder().decode(body).split(','), Number);
+          return { data, shape: [2] };
+        },
+      },
+    },
     late: {
       load: () => {
         throw new Error('weights are missing');
@@ -120,7 +144,10 @@ describe('good requests', () => {
     expect(json['model']).toBe('sums');
   });
   it('describes itself', async () => {
-    expect((await ask('/health')).json).toEqual({ status: 'ok', models: ['sums', 'pair', 'late'] });
+    expect((await ask('/health')).json).toEqual({
+      status: 'ok',
+      models: ['sums', 'pair', 'echo', 'late'],
+    });
     const { json } = await ask('/models/sums');
     expect(json).toEqual({
       name: 'sums',
@@ -129,6 +156,49 @@ describe('good requests', () => {
       labels: ['low', 'high'],
       accepts: ['application/json', 'text/csv', 'text/broken'],
     });
+  });
+});
+
+it('frees what requests brought in', async () => {
+  const file = await toOnnx(new Linear(3, 2), { input: { x: ['batch', 3] } });
+  const { fetch } = serve({ models: { linear: { load: () => importOnnx(file) } } });
+  const live: number[] = [];
+  for (let i = 0; i < 6; i++) {
+    const body = JSON.stringify({ input: [[i, 2, 3]] });
+    const headers = { 'content-type': 'application/json' };
+    const request = new Request('http://localhost/predict', { method: 'POST', body, headers });
+    const response = await withBackend(backend, () => fetch(request));
+    expect(response.status).toBe(200);
+    live.push(backend.memory().buffers);
+  }
+  expect(live.slice(2)).toEqual(live.slice(2).map(() => live[1]));
+});
+
+describe('models that work on plain arrays', () => {
+  const post = (input: unknown) => ask('/models/echo/predict', JSON.stringify({ input }));
+  it('get and give 16-bit floats as bits, which clients see as numbers', async () => {
+    expect((await post([0.5, -2])).json['outputs']).toEqual({
+      x: { shape: [2], dtype: 'float16', data: [0.5, -2] },
+    });
+    expect(message((await post([1e6, 0])).json)).toMatch(/beyond float16/);
+  });
+  it('get what a decoder read, in their dtype', async () => {
+    const { json } = await ask('/models/echo/predict', '3,4', 'text/integers');
+    expect(json['outputs']).toEqual({ x: { shape: [2], dtype: 'float16', data: [3, 4] } });
+    const bad = await ask('/models/echo/predict', '3,4,5', 'text/integers');
+    expect([bad.status, /3 numbers do not fill shape \[2\]/.test(message(bad.json))]).toEqual([
+      400,
+      true,
+    ]);
+  });
+  it('may refuse a shape, which is the client’s fault; other failures are not', async () => {
+    const refused = await post([1, 2, 3]);
+    expect([refused.status, message(refused.json)]).toEqual([
+      400,
+      'not compiled for this (got 3, wanted 2)',
+    ]);
+    expect((await post([9, 0])).status).toBe(500);
+    expect((seen.pop() as Error).message).toBe('none left');
   });
 });
 

@@ -6,13 +6,14 @@ import {
   convert,
   currentBackend,
   fail,
+  fromBits,
   isDType,
   isFloat,
   placeholder,
   scope,
   withBackend,
 } from '@hebb/core';
-import type { Backend, Compiled, Graph, Op } from '@hebb/core';
+import type { Backend, Compiled, DType, Graph, HostArray, Op } from '@hebb/core';
 import { Module, ModuleBuffer, Parameter } from '@hebb/nn';
 import { decodeModel } from '../codec/messages.ts';
 import { fromOnnxProto } from '../codec/onnx-proto.ts';
@@ -311,9 +312,16 @@ export class OnnxModel extends Module {
     for (;;) {
       const tensors: Record<string, Tensor> = {};
       const fixed: Record<string, Fixed[string]> = {};
+      const uploads: Tensor[] = [];
       for (const [name, value] of bound) {
         if (this.#fixed.has(name)) fixed[name] = await asFixed(value);
-        else tensors[name] = value instanceof Tensor ? value : toTensor('run', value as HostTensor);
+        else if (value instanceof Tensor) tensors[name] = value;
+        else {
+          const { data, shape, dtype } = value as HostTensor;
+          // Of this call alone, so that it can be freed with it.
+          tensors[name] = fromBits(data as HostArray, shape, dtype as DType);
+          uploads.push(tensors[name]);
+        }
       }
       const key = signatureKey(tensors, fixed);
       const signature = this.#signature(backend, key);
@@ -332,6 +340,8 @@ export class OnnxModel extends Module {
           else for (const name of error.inputs) this.#fixed.add(name);
         } else if (error instanceof LoopTooLong) signature.staged = true;
         else throw error;
+      } finally {
+        for (const tensor of uploads) tensor.dispose();
       }
     }
   }
