@@ -1,3 +1,17 @@
-/** The `hebb` command as a function. */
+/** The `hebb` command as a function, and ahead-of-time compilation. */
 export { main } from './program.ts';
 export type { Output } from './program.ts';
+export { compileFunctions, compileOnnx, writeCompiled } from './ahead/index.ts';
+export type {
+  AxisSpec,
+  BuildOptions,
+  Built,
+  CompileTarget,
+  FunctionSpec,
+  FunctionsSpec,
+  InputSpec,
+  OnnxSpec,
+  Simd,
+  Sizes,
+  StateHolder,
+} from './ahead/index.ts';

@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { backendNames, defaultBackend } from './backends.ts';
 import { check } from './commands/check.ts';
+import { compile } from './commands/compile.ts';
 import { inspect } from './commands/inspect.ts';
 import { run } from './commands/run.ts';
 import { UsageError } from './errors.ts';
@@ -97,6 +98,22 @@ export async function main(
     .action(async (folders: string[], options) => {
       if (!(await check(folders, options, print))) code = 1;
     });
+  program
+    .command('compile')
+    .description('compile a model ahead of time, for workers, Node or browser pages')
+    .argument('<model>', 'an .onnx file, or with --step a module that describes functions')
+    .requiredOption('--target <name>', 'where it will run: worker, node, browser')
+    .requiredOption('--out <folder>', 'folder to write; one that an earlier run wrote is replaced')
+    .option(
+      '--shape <name=n[,name=m...]>',
+      'sizes of the open axes; once for each combination of shapes',
+      collect,
+    )
+    .option('--state <input=output>', 'an input that takes an output of the call before', collect)
+    .option('--step <export>', 'export that describes functions, a training step say')
+    .option('--simd <name>', 'relaxed, plain, or both (default: relaxed for workers, else both)')
+    .option('--name <name>', 'name of the model; the one in the file when left out')
+    .action((model: string, options) => compile(model, options, print));
 
   try {
     await program.parseAsync([...args], { from: 'user' });

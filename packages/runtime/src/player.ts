@@ -19,6 +19,15 @@ type Entry = (args: number, thread: number, threads: number) => void;
 
 const pageBytes = 65536;
 
+/** float64 functions that modules may import. */
+const hostFunctions: Readonly<Record<string, (x: number, y: number) => number>> = {
+  ...{ exp: Math.exp, expm1: Math.expm1, log: Math.log, log1p: Math.log1p },
+  ...{ sin: Math.sin, cos: Math.cos, tanh: Math.tanh, atan2: Math.atan2 },
+  fmod: (x, y) => x % y,
+  // As IEEE 754 has it: JavaScript gives NaN for 1 to the NaN and for ±1 to the ±Infinity.
+  pow: (x, y) => (x === 1 || (x === -1 && Math.abs(y) === Infinity) ? 1 : x ** y),
+};
+
 /**
  * Makes a model ready to run. Nothing is fetched, evaluated or compiled.
  * @throws PlayerError `plan`, `module`, `weights` or `memory`.
@@ -78,14 +87,11 @@ function instantiate(
   if (!(module instanceof WebAssembly.Module)) {
     refuse('it is not compiled', Object.prototype.toString.call(module), 'WebAssembly.Module');
   }
-  const functions: Readonly<Record<string, unknown>> = Object.fromEntries(
-    Object.getOwnPropertyNames(Math).map((name) => [name, Math[name as keyof Math]]),
-  );
   const imports: Record<string, Record<string, WebAssembly.ImportValue>> = {};
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {
-    const value = kind === 'memory' ? memory : functions[name];
-    if (value !== memory && typeof value !== 'function') refuse(`it imports ${kind} ${name}`);
-    (imports[from] ??= {})[name] = value as WebAssembly.ImportValue;
+    const value = kind === 'memory' ? memory : hostFunctions[name];
+    if (value === undefined) return refuse(`it imports ${kind} ${name}`);
+    (imports[from] ??= {})[name] = value;
   }
   let instance: WebAssembly.Instance;
   try {

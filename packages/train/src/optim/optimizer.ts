@@ -252,6 +252,19 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
     return [this.#steps, ...[...this.#slots.values()].flatMap((slots) => Object.values(slots))];
   }
 
+  /**
+   * Every variable that a step reads or writes beside the parameters, by name: `step`, `0.exp_avg`,
+   * `group.0.lr`. Optimizers of the same settings name theirs alike.
+   */
+  namedState(): Map<string, Variable> {
+    const { variables } = this.#namedState();
+    this.groups.forEach((group, g) => {
+      variables.set(`group.${g}.lr`, group.variables.lr);
+      variables.set(`group.${g}.momentum`, group.variables.momentum);
+    });
+    return variables;
+  }
+
   /** State by name (`step`, `0.exp_avg`, `group.0.lr`), copied to the host; see `Module.stateDict`. */
   async stateDict(): Promise<Record<string, Tensor>> {
     return readOptimizerState(this.#namedState());

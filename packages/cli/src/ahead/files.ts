@@ -1,0 +1,95 @@
+/** Compiled models as folders, written whole or not at all. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { UsageError } from '../errors.ts';
+import type { Built } from './build.ts';
+import { wrapperFiles } from './wrapper.ts';
+import type { CompileTarget } from './wrapper.ts';
+
+/** Every name that any target writes: a folder with others in it is somebody's. */
+const ours = new Set([
+  'index.d.ts',
+  'index.js',
+  'model.plain.wasm',
+  'model.relaxed.wasm',
+  'model.wasm',
+  'package.json',
+  'plan.js',
+  'weights.bin',
+  'worker.js',
+  'wrangler.json',
+]);
+
+/**
+ * Writes the folder of a compiled model, beside it first and then renamed into its place: nobody meets half
+ * of it. Replaces what an earlier run wrote there, and nothing else. Returns the files by name.
+ *
+ * @throws UsageError when the folder holds other files; errors of the file system.
+ */
+export async function writeCompiled(
+  built: Built,
+  target: CompileTarget,
+  folder: string,
+): Promise<ReadonlyMap<string, Uint8Array>> {
+  const files = compiledFiles(built, target);
+  const out = resolve(folder);
+  const existing = await entriesOf(out);
+  if (existing !== undefined && existing.length > 0) await checkOurs(folder, existing);
+  await mkdir(dirname(out), { recursive: true });
+  const id = randomUUID();
+  const fresh = join(dirname(out), `.${basename(out)}.${id}.tmp`);
+  const old = join(dirname(out), `.${basename(out)}.${id}.old`);
+  try {
+    await mkdir(fresh);
+    for (const [name, bytes] of files) await writeFile(join(fresh, name), bytes, { flush: true });
+    if (existing !== undefined) await rename(out, old);
+    try {
+      await rename(fresh, out);
+    } catch (error) {
+      if (existing !== undefined) await rename(old, out);
+      throw error;
+    }
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+  await rm(old, { recursive: true, force: true });
+  return files;
+}
+
+/** All files of the folder. */
+export function compiledFiles(built: Built, target: CompileTarget): Map<string, Uint8Array> {
+  const { modules, weights } = built;
+  const text = new TextEncoder();
+  // A worker's module is compiled when it is deployed: there is no choice to make at run time.
+  const plan =
+    target === 'worker' ? { ...built.plan, modules: built.plan.modules.slice(0, 1) } : built.plan;
+  const files = new Map<string, Uint8Array>();
+  for (const { file } of plan.modules) files.set(file, modules.get(file)!);
+  files.set(plan.weights.file, weights);
+  for (const [name, content] of wrapperFiles(plan, target)) files.set(name, text.encode(content));
+  return files;
+}
+
+async function entriesOf(folder: string): Promise<string[] | undefined> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return undefined;
+    if (code === 'ENOTDIR') throw new UsageError(`${folder} is a file, not a folder`);
+    throw error;
+  }
+}
+
+async function checkOurs(folder: string, entries: readonly string[]): Promise<void> {
+  const others = entries.filter((name) => !ours.has(name));
+  const plan =
+    others.length > 0 ? '' : await readFile(join(folder, 'plan.js'), 'utf8').catch(() => '');
+  if (!plan.includes('"format":"hebb-plan"')) {
+    const what = others.length > 0 ? `holds ${others.slice(0, 3).join(', ')}` : 'is not empty';
+    throw new UsageError(
+      `${folder} ${what} and was not written by hebb compile: name another folder with --out`,
+    );
+  }
+}

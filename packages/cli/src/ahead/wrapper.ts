@@ -1,0 +1,177 @@
+/** The JavaScript and types around a compiled model. */
+import type { Plan, PlanFunction, Signature, Slot, TensorType } from '@hebb/runtime';
+
+/** Where the code will run, which is how it gets at its files. */
+export type CompileTarget = 'worker' | 'node' | 'browser';
+export const targets: readonly CompileTarget[] = ['worker', 'node', 'browser'];
+
+const banner = '// Written by hebb compile: changes are lost when it runs again.\n';
+
+const loaders: Readonly<Record<CompileTarget, string>> = {
+  // The bundler hands over a compiled module and an ArrayBuffer.
+  worker: `import { load } from '@hebb/runtime';
+import module from './model.wasm';
+import { plan } from './plan.js';
+import weights from './weights.bin';
+
+export async function loadModel() {
+  return load({ plan, module, weights });
+}
+`,
+  node: `import { readFile } from 'node:fs/promises';
+import { load, pickModule } from '@hebb/runtime';
+import { plan } from './plan.js';
+
+const read = (file) => readFile(new URL(file, import.meta.url));
+
+export async function loadModel() {
+  const [code, weights] = await Promise.all([read(pickModule(plan).file), read(plan.weights.file)]);
+  return load({ plan, module: await WebAssembly.compile(code), weights });
+}
+`,
+  // One \`new URL\` for each file, so that bundlers find them.
+  browser: `import { load, pickModule } from '@hebb/runtime';
+import { plan } from './plan.js';
+
+const files = {
+FILES
+};
+
+async function read(file) {
+  const url = files[file];
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(\`\${url}: \${response.status} \${response.statusText}\`);
+  return response.arrayBuffer();
+}
+
+export async function loadModel() {
+  const [code, weights] = await Promise.all([read(pickModule(plan).file), read(plan.weights.file)]);
+  return load({ plan, module: await WebAssembly.compile(code), weights });
+}
+`,
+};
+
+/** Files of text beside the modules and the weights, by name. */
+export function wrapperFiles(plan: Plan, target: CompileTarget): Map<string, string> {
+  const binaries = [...plan.modules.map(({ file }) => file), plan.weights.file];
+  const urls = binaries
+    .map(
+      (file) =>
+        `  ${JSON.stringify(file)}: new URL(${JSON.stringify(`./${file}`)}, import.meta.url),`,
+    )
+    .join('\n');
+  const files = new Map([
+    ['plan.js', `${banner}export const plan = ${JSON.stringify(plan)};\n`],
+    ['index.js', `${banner}${loaders[target].replace('FILES', urls)}\nexport { plan };\n`],
+    ['index.d.ts', declarations(plan)],
+    ['package.json', manifest(plan, target)],
+  ]);
+  if (target === 'worker') {
+    files.set('worker.js', workerScript(plan));
+    files.set('wrangler.json', workerConfiguration(plan));
+  }
+  return files;
+}
+
+/** A name as npm and Cloudflare take it. */
+const slug = (name: string): string =>
+  name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 50) || 'model';
+
+const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+
+const manifest = (plan: Plan, target: CompileTarget): string =>
+  json({
+    name: slug(plan.name),
+    private: true,
+    type: 'module',
+    exports: { '.': { types: './index.d.ts', default: './index.js' } },
+    dependencies: {
+      '@hebb/runtime': '^0.1.0',
+      ...(target === 'worker' ? { '@hebb/edge': '^0.1.0' } : {}),
+    },
+  });
+
+const workerScript = (plan: Plan): string => `${banner}import { serve } from '@hebb/edge';
+import { loadModel } from './index.js';
+
+// Before the first request, while starting is free of charge.
+const model = loadModel();
+const handler = serve({ models: { ${JSON.stringify(slug(plan.name))}: { load: () => model } } });
+
+export default { fetch: (request) => handler.fetch(request) };
+`;
+
+const workerConfiguration = (plan: Plan): string =>
+  json({ name: slug(plan.name), main: 'worker.js', compatibility_date: '2026-04-01' });
+
+// --- types ---
+
+const tuple = (shape: readonly number[]): string => `readonly [${shape.join(', ')}]`;
+
+function declarations(plan: Plan): string {
+  const parts = [
+    banner,
+    "import type { ArrayOf, HostTensor, Model, Plan, TensorInput } from '@hebb/runtime';\n",
+    describe(plan),
+    "export interface CompiledModel extends Omit<Model, 'run' | 'call' | 'state' | 'loadState'> {\n",
+  ];
+  for (const [f, fn] of plan.functions.entries()) {
+    for (const signature of fn.signatures) {
+      const inputs = inputType(fn, signature);
+      const outputs = outputType(fn.outputs, signature.outputs);
+      if (f === 0) parts.push(`  run(inputs: ${inputs}): ${outputs};\n`);
+      parts.push(`  call(name: ${JSON.stringify(fn.name)}, inputs: ${inputs}): ${outputs};\n`);
+    }
+  }
+  parts.push(`  state(): ${stateType(plan, 'HostTensor')};\n`);
+  parts.push(`  loadState(values: Partial<${stateType(plan, 'TensorInput')}>): void;\n`);
+  parts.push('}\n\n');
+  parts.push(
+    '/** Makes the model ready to run. Throws PlayerError when files do not belong together. */\n',
+    'export declare function loadModel(): Promise<CompiledModel>;\n',
+    'export declare const plan: Plan;\n',
+  );
+  return parts.join('');
+}
+
+function describe({ name, functions }: Plan): string {
+  const list = (types: readonly TensorType[]): string =>
+    types.map((type) => `${type.name} ${type.dtype}[${type.shape.join(',')}]`).join(', ');
+  const lines = functions.map(
+    (fn) => ` * - ${fn.name}: ${list(fn.inputs)} -> ${list(fn.outputs)}\n`,
+  );
+  // A name must not end the comment.
+  const text = ` * Model ${name}:\n${lines.join('')}`.replaceAll('*/', '* /');
+  return `\n/**\n${text} */\n`;
+}
+
+function inputType(fn: PlanFunction, signature: Signature): string {
+  const fields = fn.inputs.map(({ name, dtype }, i) => {
+    const { shape } = signature.inputs[i]!;
+    const tensor = `TensorInput<'${dtype}', ${tuple(shape)}>`;
+    // With several signatures a bare array would not say which one is meant.
+    const bare = fn.signatures.length === 1 ? ` | ArrayOf<'${dtype}'>` : '';
+    return `readonly ${JSON.stringify(name)}: ${tensor}${bare}`;
+  });
+  return `{ ${fields.join('; ')} }`;
+}
+
+function outputType(types: readonly TensorType[], slots: readonly Slot[]): string {
+  const fields = types.map(
+    ({ name, dtype }, i) =>
+      `${JSON.stringify(name)}: HostTensor<'${dtype}', ${tuple(slots[i]!.shape)}>`,
+  );
+  return `{ ${fields.join('; ')} }`;
+}
+
+function stateType({ state }: Plan, type: 'HostTensor' | 'TensorInput'): string {
+  if (state.length === 0) return 'Record<never, never>';
+  const fields = state.map(
+    ({ name, dtype, shape }) => `${JSON.stringify(name)}: ${type}<'${dtype}', ${tuple(shape)}>`,
+  );
+  return `{ ${fields.join('; ')} }`;
+}

@@ -1,0 +1,156 @@
+/** `hebb compile`: a model or functions, ahead of time, as a folder that runs without this library. */
+import { extname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { importOnnxFile } from '@hebb/onnx/node';
+import type { Plan } from '@hebb/runtime';
+import { compileFunctions, compileOnnx, targets, writeCompiled } from '../ahead/index.ts';
+import type { Built, CompileTarget, FunctionsSpec, Simd } from '../ahead/index.ts';
+import { parseSizes } from '../ahead/shapes.ts';
+import { UsageError } from '../errors.ts';
+import { bytes, count, shape, table } from '../format.ts';
+
+export interface CompileOptions {
+  readonly target: string;
+  readonly out: string;
+  /** One entry a signature, `NAME=N[,NAME=M...]`. */
+  readonly shape?: readonly string[];
+  /** `INPUT=OUTPUT`. */
+  readonly state?: readonly string[];
+  readonly step?: string;
+  readonly simd?: string;
+  readonly name?: string;
+}
+
+const gzipAsync = promisify(gzip);
+/** What Cloudflare gives a worker. */
+const workerMemory = 128 * 2 ** 20;
+
+/** Compiles and writes the folder, then prints what is in it. */
+export async function compile(
+  file: string,
+  options: CompileOptions,
+  print: (line: string) => void,
+): Promise<void> {
+  const target = targetOf(options.target);
+  const simd = instructionsOf(options.simd ?? (target === 'worker' ? 'relaxed' : 'both'));
+  if (target === 'worker' && simd.length > 1) {
+    throw new UsageError('a worker has one module: --simd relaxed or --simd plain');
+  }
+  const started = performance.now();
+  const built = await compileFile(file, options, simd);
+  checkMemory(built, target);
+  const files = await writeCompiled(built, target, options.out);
+  print(signatureTable(built.plan));
+  print('');
+  const rows: string[][] = [];
+  for (const [name, content] of files) {
+    rows.push([name, bytes(content.length), bytes((await gzipAsync(content)).length)]);
+  }
+  print(table(['file', 'size', 'gzip'], rows, [1, 2]));
+  print('');
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  print(`${options.out}: ${target}, memory ${bytes(built.plan.memory)}, compiled in ${seconds} s`);
+}
+
+function targetOf(name: string): CompileTarget {
+  const found = targets.find((target) => target === name);
+  if (found === undefined) {
+    throw new UsageError(`unknown target ${JSON.stringify(name)}: there is ${targets.join(', ')}`);
+  }
+  return found;
+}
+
+function instructionsOf(name: string): readonly Simd[] {
+  switch (name) {
+    case 'relaxed':
+    case 'plain':
+      return [name];
+    case 'both':
+      return ['relaxed', 'plain'];
+    default:
+      throw new UsageError(
+        `unknown instructions ${JSON.stringify(name)}: there is relaxed, plain, both`,
+      );
+  }
+}
+
+async function compileFile(
+  file: string,
+  options: CompileOptions,
+  simd: readonly Simd[],
+): Promise<Built> {
+  const shapes = options.shape?.map(parseSizes);
+  const name = options.name === undefined ? {} : { name: options.name };
+  if (options.step !== undefined) {
+    if (options.state !== undefined) {
+      throw new UsageError('--state is for models; functions say what stays between calls');
+    }
+    const spec = await importSpec(file, options.step);
+    return compileFunctions({ ...spec, ...name, ...(shapes && { shapes }) }, { simd });
+  }
+  if (['.js', '.mjs', '.ts', '.mts'].includes(extname(file))) {
+    throw new UsageError(
+      `${file} is no model: name the export that describes functions with --step`,
+    );
+  }
+  const state = options.state === undefined ? {} : { state: parseState(options.state) };
+  const model = await importOnnxFile(file);
+  return compileOnnx(model, { ...name, ...state, ...(shapes && { shapes }) }, { simd });
+}
+
+function parseState(list: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    list.map((entry) => {
+      const at = entry.indexOf('=');
+      if (at < 1 || at === entry.length - 1) {
+        throw new UsageError(`--state wants INPUT=OUTPUT, got ${JSON.stringify(entry)}`);
+      }
+      return [entry.slice(0, at), entry.slice(at + 1)];
+    }),
+  );
+}
+
+async function importSpec(file: string, name: string): Promise<FunctionsSpec> {
+  const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  if (!Object.hasOwn(module, name)) {
+    const known = Object.keys(module).join(', ');
+    throw new UsageError(
+      `${file} has no export ${JSON.stringify(name)}: it has ${known || 'none'}`,
+    );
+  }
+  const exported = module[name];
+  const value: unknown = await (typeof exported === 'function' ? exported() : exported);
+  if (typeof value !== 'object' || value === null || !('functions' in value)) {
+    throw new UsageError(
+      `export ${name} of ${file} does not describe functions: { functions: { NAME: { run, input } } } is wanted`,
+    );
+  }
+  return value as FunctionsSpec;
+}
+
+function checkMemory({ plan, weights }: Built, target: CompileTarget): void {
+  if (target !== 'worker') return;
+  // The bundled weights stay in memory beside their copy.
+  const needed = plan.memory + weights.length;
+  if (needed > workerMemory) {
+    throw new UsageError(
+      `the model needs ${bytes(needed)} (${bytes(plan.memory)} of memory and ${bytes(weights.length)} of ` +
+        `weights), a worker has ${bytes(workerMemory)}: use a smaller model or --shape, or another --target`,
+    );
+  }
+}
+
+function signatureTable({ functions }: Plan): string {
+  const rows = functions.flatMap((fn) =>
+    fn.signatures.map(({ inputs, outputs, kernels }) => [
+      fn.name,
+      fn.inputs.map(({ name }, i) => `${name} ${shape(inputs[i]!.shape)}`).join(' '),
+      fn.outputs.map(({ name }, i) => `${name} ${shape(outputs[i]!.shape)}`).join(' '),
+      String(kernels.length),
+      count(kernels.reduce((sum, { flops }) => sum + flops, 0)),
+    ]),
+  );
+  return table(['function', 'inputs', 'outputs', 'kernels', 'flops'], rows, [3, 4]);
+}
