@@ -3,7 +3,7 @@ import { sizeOf } from '@hebb/core';
 import { bijection, indexKey, isLinear, variablesOf } from './affine.ts';
 import { sizeProduct } from './cluster.ts';
 import type { Cluster, Demand } from './cluster.ts';
-import type { Value } from './dag.ts';
+import type { DagNode, Value } from './dag.ts';
 import type { Demands } from './demands.ts';
 import { elementCost, isElementwise } from './elementwise.ts';
 import type { Index } from './ir.ts';
@@ -43,12 +43,14 @@ export class Choices {
   readonly #uses: ReadonlyMap<Value, number>;
   readonly #options: GroupOptions;
   readonly #clusters: readonly Cluster[];
-  readonly #dividing = new Map<Value, boolean>();
+  /** Values with views below that divide positions, and nothing in between that goes through memory. */
+  readonly #dividing = new Set<Value>();
   readonly #following = new Map<Value, boolean>();
 
   constructor(
     clusters: readonly Cluster[],
     demands: Demands,
+    nodes: readonly DagNode[],
     uses: ReadonlyMap<Value, number>,
     options: GroupOptions,
   ) {
@@ -56,6 +58,12 @@ export class Choices {
     this.#demands = demands;
     this.#uses = uses;
     this.#options = options;
+    for (const { op, inputs, attrs, outputs } of nodes) {
+      const gaps = op === 'pad' && (attrs['interior'] as readonly number[]).some((n) => n > 0);
+      const open = isElementwise(op) || isMovement(op) || isReduction(op);
+      const passes = open && inputs.some((x) => this.#dividing.has(x));
+      if (op === UNWINDOW || gaps || passes) this.#dividing.add(outputs[0]!);
+    }
   }
 
   #demandsOf(value: Value, cluster: Cluster): readonly Demand[] {
@@ -230,7 +238,7 @@ export class Choices {
     seen: Set<Value> = new Set(),
   ): boolean {
     const { node } = value;
-    if (seen.has(value) || !this.#divides(value)) return true;
+    if (seen.has(value) || seen.size > 64 || !this.#dividing.has(value)) return true;
     seen.add(value);
     const { op, inputs, attrs } = node;
     if (isMovement(op)) {
@@ -246,18 +254,6 @@ export class Choices {
       return within !== undefined && this.#canFollow(inputs[0]!, all, within, seen);
     }
     return inputs.every((x) => this.#canFollow(x, sizes, coords, seen));
-  }
-
-  /** Whether there are such views below, with nothing in between that goes through memory. */
-  #divides(value: Value): boolean {
-    const known = this.#dividing.get(value);
-    if (known !== undefined) return known;
-    const { op, inputs, attrs } = value.node;
-    const gaps = op === 'pad' && (attrs['interior'] as readonly number[]).some((n) => n > 0);
-    const open = isElementwise(op) || isMovement(op) || isReduction(op);
-    const result = op === UNWINDOW || gaps || (open && inputs.some((x) => this.#divides(x)));
-    this.#dividing.set(value, result);
-    return result;
   }
 
   /**

@@ -41,7 +41,7 @@ export class Grouping {
     for (const node of nodes) node.inputs.forEach(use);
     outputs.forEach(use);
     this.#options = options;
-    this.#choices = new Choices(this.clusters, this.#demands, uses, options);
+    this.#choices = new Choices(this.clusters, this.#demands, nodes, uses, options);
     for (const x of outputs) this.state(x).output = true;
     for (let i = nodes.length - 1; i >= 0; i--) this.#visit(nodes[i]!);
   }

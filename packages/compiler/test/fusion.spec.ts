@@ -269,3 +269,14 @@ it('is deterministic', () => {
   const again = check([y, ...grads], [x, w]);
   expect(JSON.stringify(again)).toBe(JSON.stringify(program));
 });
+
+it('compiles long chains', () => {
+  const [x, w] = [input([4]), input([4])];
+  let y: Tensor = x;
+  for (let i = 0; i < 4000; i++) y = core.mul(core.add(y, w), 0.5);
+  const program = check([y], [x, w]);
+  expect(program.kernels.length).toBeGreaterThan(20);
+  let z: Tensor = core.pad(x, { low: [0], high: [0], interior: [1] });
+  for (let i = 0; i < 4000; i++) z = core.add(core.flip(z), 1);
+  expect(check([z], [x]).kernels.length).toBeGreaterThan(0);
+});
