@@ -150,7 +150,7 @@ class WasmBackend implements Backend {
     const program = compileGraph(graph, { ...compileOptions(), donated });
     const generated = generate(program, { simd: this.#simd });
     const executable = (module: WebAssembly.Module): Executable =>
-      new WasmExecutable(this.#machine, program, generated, module, donated);
+      new WasmExecutable(this.#machine, graph, program, generated, module, donated);
     try {
       return executable(new WebAssembly.Module(generated.bytes));
     } catch (error) {
@@ -232,6 +232,7 @@ class WasmExecutable implements Executable {
 
   constructor(
     machine: Machine,
+    graph: Graph,
     program: Program,
     generated: GeneratedProgram,
     module: WebAssembly.Module,
@@ -247,7 +248,8 @@ class WasmExecutable implements Executable {
     this.#run = exports['run'] as (args: number, thread: number, threads: number) => void;
     this.#donated = donated;
     this.#wanted = program.inputs.map((id) => program.buffers[id]!);
-    this.#results = program.outputs.map((id) => program.buffers[id]!);
+    // Not those of the buffers: outputs that are one value in several shapes share a buffer.
+    this.#results = graph.outputs.map((id) => graph.values[id]!);
   }
 
   run(given: readonly DeviceBuffer[]): DeviceBuffer[] {

@@ -5,16 +5,15 @@
  */
 import type { Kernel, Program, RoutineKernel, ScanKernel } from '@hebb/compiler';
 import { dtypeInfo, sizeOf } from '@hebb/core';
-import type { Aval, DType } from '@hebb/core';
-import type { BufferAccess } from './codegen/evaluate.ts';
+import type { Aval } from '@hebb/core';
 import { Helpers } from './codegen/helpers.ts';
-import { loopKernel } from './codegen/loop.ts';
 import { routine } from './codegen/routines/index.ts';
-import type { KernelPlan, Routine } from './routines/kernel.ts';
+import { KernelLibrary } from './kernels.ts';
+import type { KernelPhase } from './kernels.ts';
 import { aligned } from './routines/kernel.ts';
 import type { Target } from './routines/target.ts';
 import { barrier } from './threads/barrier.ts';
-import { ModuleBuilder, i32 } from './wasm/index.ts';
+import { ModuleBuilder, i32, select } from './wasm/index.ts';
 import type { FunctionBuilder, FunctionRef, I32, Local } from './wasm/index.ts';
 
 export interface GeneratorOptions extends Target {
@@ -70,6 +69,13 @@ export function tableLayout(program: Program): TableLayout {
   return { inputs: 0, outputs: inputs, arena, scratch: arena + 1, length: arena + 2 };
 }
 
+/**
+ * Long kernels are run in several calls: an engine that starts with quickly made code can change to the
+ * better one only between calls.
+ */
+const flopsOfPart = 1e7;
+const mostParts = 16;
+
 /** Additions below which dividing a kernel among threads costs more than it saves. */
 const worthDividing = 20_000;
 
@@ -96,54 +102,14 @@ function pointerOf(program: Program, id: number, slot: (number: number) => I32):
   }
 }
 
-/** Buffers of a program through its table of addresses; pointers are loaded once a function. */
-class TableAccess implements BufferAccess {
-  readonly #program: Program;
-  readonly #pointers = new Map<number, I32>();
-
-  constructor(program: Program, used: readonly number[], f?: FunctionBuilder, table?: I32) {
-    this.#program = program;
-    if (f === undefined || table === undefined) return;
-    const slots = new Map<number, I32>();
-    const slot = (number: number): I32 => {
-      let known = slots.get(number);
-      if (known === undefined) {
-        known = f.local('i32', i32.load(table, number * 4));
-        slots.set(number, known);
-      }
-      return known;
-    };
-    for (const id of used) {
-      if (id >= 0 && !this.#pointers.has(id)) this.#pointers.set(id, pointerOf(program, id, slot));
-    }
-  }
-
-  pointer(buffer: number): I32 {
-    return this.#pointers.get(buffer) ?? i32.const(0);
-  }
-
-  dtype(buffer: number): DType {
-    return this.#program.buffers[buffer]!.dtype;
-  }
-}
-
-function buffersOf(kernel: Exclude<Kernel, ScanKernel>): number[] {
-  const inCode = (code: readonly object[] = []): number[] =>
-    code.flatMap((x) => ('buffer' in x ? [x.buffer as number] : []));
-  if (kernel.kind === 'loop') return kernel.stages.flatMap(({ code }) => inCode(code));
-  return [
-    ...kernel.inputs.map(({ buffer }) => buffer),
-    ...kernel.outputs,
-    ...inCode(kernel.epilogue),
-    ...(kernel.scratch === undefined ? [] : [kernel.scratch]),
-  ];
-}
-
-interface Phase {
-  readonly items: number;
+interface Phase extends KernelPhase {
+  readonly program: Program;
+  /** Ids of the buffers whose addresses it takes. */
+  readonly buffers: readonly number[];
   /** Runs on the first thread alone. */
   readonly serial: boolean;
-  readonly call: FunctionRef;
+  /** Calls that its items are divided into. */
+  readonly parts: number;
 }
 
 type Step =
@@ -180,7 +146,7 @@ export function generateModule(
 
 class Generator {
   readonly #module: ModuleBuilder;
-  readonly #helpers: Helpers;
+  readonly #kernels: KernelLibrary;
   readonly #threads: boolean;
   #wait: FunctionRef | undefined;
   /** Of the program that is being added: bytes of the tables of its scans, and of its kernels' own. */
@@ -197,7 +163,7 @@ class Generator {
         ? { module: 'env', name: 'memory', initial: 1 }
         : { module: 'env', name: 'memory', initial: 1, maximum: sharedPages, shared: true },
     );
-    this.#helpers = new Helpers(this.#module, { simd });
+    this.#kernels = new KernelLibrary(new Helpers(this.#module, { simd }));
   }
 
   add({ name, program }: NamedProgram): ProgramNeeds {
@@ -226,10 +192,17 @@ class Generator {
     };
   }
 
-  #announce(kernel: Kernel, items: number): string {
+  /** Exports a phase for profiles, its addresses taken from the table. */
+  #announce(kernel: Kernel, phase: Phase): void {
+    if (this.#onPhase === undefined) return;
     const name = `phase${this.#exported++}`;
-    this.#onPhase?.({ name: kernel.name, export: name, items, kernel });
-    return name;
+    this.#onPhase({ name: kernel.name, export: name, items: phase.items, kernel });
+    this.#module.function(
+      { params: ['i32', 'i32', 'i32', 'i32'], export: name },
+      (f, table, own, begin, end) => {
+        f.call(phase.call, ...addresses(phase, table), own, begin, end);
+      },
+    );
   }
 
   encode(): Uint8Array<ArrayBuffer> {
@@ -245,42 +218,29 @@ class Generator {
           { kind: 'scan', outer: program, scan: kernel, frame, body: this.#steps(kernel.body) },
         ];
       }
-      const serial = kernel.cost.flops + kernel.cost.bytes / 4 < worthDividing;
-      return this.#phases(program, kernel).map((phase) => ({
-        kind: 'phase',
-        phase: { ...phase, serial: serial || phase.items < 2 },
-      }));
+      const { flops, bytes } = kernel.cost;
+      const serial = flops + bytes / 4 < worthDividing;
+      const { buffers, phases } = this.#kernels.of(program, kernel);
+      return phases.map((found): Step => {
+        const parts = Math.min(found.items, mostParts, Math.ceil(flops / flopsOfPart));
+        const phase: Phase = {
+          ...found,
+          program,
+          buffers,
+          parts: Math.max(1, parts),
+          serial: serial || found.items < 2,
+        };
+        this.#scratch = Math.max(this.#scratch, found.scratch);
+        this.#announce(kernel, phase);
+        return { kind: 'phase', phase };
+      });
     });
   }
+}
 
-  #phases(program: Program, kernel: Exclude<Kernel, ScanKernel>): Omit<Phase, 'serial'>[] {
-    const build = (access: BufferAccess): Routine =>
-      kernel.kind === 'loop'
-        ? { shared: 0, phases: [loopKernel(kernel, this.#helpers, access)] }
-        : routine(kernel, this.#helpers, access);
-    const used = buffersOf(kernel);
-    const { phases } = build(new TableAccess(program, used));
-    return phases.flatMap(({ items, scratch }, i) => {
-      if (items === 0) return [];
-      this.#scratch = Math.max(this.#scratch, scratch);
-      const call = this.#module.function(
-        {
-          params: ['i32', 'i32', 'i32', 'i32'],
-          ...(this.#onPhase === undefined ? {} : { export: this.#announce(kernel, items) }),
-        },
-        (f, table, own, begin, end) => {
-          const access = new TableAccess(program, used, f, table);
-          const shared =
-            kernel.kind === 'routine' && kernel.scratch !== undefined
-              ? access.pointer(kernel.scratch)
-              : i32.const(0);
-          const plan: KernelPlan = build(access).phases[i]!;
-          plan.emit(f, begin, end, { own, shared });
-        },
-      );
-      return [{ items, call }];
-    });
-  }
+/** The addresses that a phase's function takes. */
+function addresses({ program, buffers }: Phase, table: I32): I32[] {
+  return buffers.map((id) => pointerOf(program, id, (slot) => i32.load(table, slot * 4)));
 }
 
 /** Emits the calls of kernels, with barriers between them where there are threads. */
@@ -337,18 +297,26 @@ class Runner {
     else this.#phase(step.phase, table, alone);
   }
 
-  #phase({ items, call }: Phase, table: I32, alone: boolean): void {
+  #phase(phase: Phase, table: I32, alone: boolean): void {
     const f = this.#f;
+    const { items, call, parts } = phase;
     const count = i32.const(items);
-    if (alone) {
-      f.call(call, table, this.#kernelScratch, i32.const(0), count);
-      return;
-    }
+    const run = (begin: I32, end: I32): void =>
+      f.call(call, ...addresses(phase, table), this.#kernelScratch, begin, end);
     f.scope(() => {
-      const part = (number: I32): I32 => i32.divU(i32.mul(count, number), this.#threads);
-      const begin = f.local('i32', part(this.#thread));
-      const end = f.local('i32', part(i32.add(this.#thread, i32.const(1))));
-      f.if(i32.ltU(begin, end), () => f.call(call, table, this.#kernelScratch, begin, end));
+      const share = (number: I32): I32 => i32.divU(i32.mul(count, number), this.#threads);
+      const begin = alone ? i32.const(0) : f.local('i32', share(this.#thread));
+      const end = alone ? count : f.local('i32', share(i32.add(this.#thread, i32.const(1))));
+      if (parts === 1) {
+        if (alone) run(begin, end);
+        else f.if(i32.ltU(begin, end), () => run(begin, end));
+        return;
+      }
+      const step = Math.ceil(items / parts);
+      f.for(begin, end, step, (first) => {
+        const last = f.local('i32', i32.add(first, i32.const(step)));
+        run(first, select(last, end, i32.ltS(last, end)));
+      });
     });
   }
 
