@@ -1,5 +1,5 @@
 /** Whether and where a value may be computed in clusters that exist: costs, loop levels, and no waiting in circles. */
-import { sizeOf } from '@hebb/core';
+import { dtypeInfo, sizeOf } from '@hebb/core';
 import { bijection, indexKey, isLinear, variablesOf } from './affine.ts';
 import { sizeProduct } from './cluster.ts';
 import type { Cluster, Demand } from './cluster.ts';
@@ -111,6 +111,26 @@ export class Choices {
       return leaves.size <= 2;
     };
     return walk(value);
+  }
+
+  /**
+   * A step from one other value that is used elsewhere too: where both are needed later, that one alone is
+   * kept.
+   */
+  isStep(value: Value): boolean {
+    const { node, dtype, shape } = value;
+    if (!isElementwise(node.op) || elementCost(node.op) > 1) return false;
+    const size = sizeOf(shape);
+    const large = new Set(
+      node.inputs.filter((x) => !isFree(x.node.op) && sizeOf(x.shape) === size),
+    );
+    const [source] = large;
+    return (
+      large.size === 1 &&
+      node.inputs.every((x) => large.has(x) || sizeOf(x.shape) * 8 <= size || isFree(x.node.op)) &&
+      this.#uses.get(source!)! > 1 &&
+      dtypeInfo(dtype).bytes >= dtypeInfo(source!.dtype).bytes
+    );
   }
 
   /** The cluster that computes the value once for each element and may store it; see `mayStore`. */

@@ -199,7 +199,8 @@ export class Grouping {
     const everyone = takers.length === state.demands.size;
     const alone =
       takers.length <= 1 && !(takers.length === 1 && this.#choices.leaves(value, takers[0]!));
-    if (!state.inMemory && everyone && (alone || this.#choices.isCheap(value))) {
+    const again = this.#choices.isCheap(value) || this.#choices.isStep(value);
+    if (!state.inMemory && everyone && (alone || again)) {
       for (const cluster of takers) this.#join(value, cluster);
       return;
     }
