@@ -24,6 +24,8 @@ interface Options {
   readonly rounds: number;
   readonly slice: number;
   readonly budget: number;
+  readonly patience: number;
+  readonly python: string;
   readonly contenders?: readonly string[];
   readonly json?: string;
   readonly markdown?: string;
@@ -67,11 +69,12 @@ async function runFamily(
   const chosen = cases[family].filter(({ name }) => wanted === undefined || name === wanted);
   const results: CaseResult[] = [];
   for (const c of chosen) {
-    const { rounds, slice, budget } = options;
+    const { rounds, slice, budget, patience } = options;
     const result = await contest(c, selectContenders(options.contenders), {
       rounds,
       milliseconds: slice,
       budget: budget * 1000,
+      patience: patience * 1000,
       host,
       folder,
       progress,
@@ -89,7 +92,8 @@ async function bench(kind: Kind | undefined, wanted: string | undefined, options
   if (wanted !== undefined && !known.includes(wanted)) {
     throw new Error(`no case ${wanted}: ${known.join(', ')}`);
   }
-  const host = options.node20 ? findNode20() : hostOf(process.execPath);
+  const { python } = options;
+  const host = options.node20 ? findNode20(python) : hostOf(process.execPath, python);
   if (!host.sources) await buildForNode20();
   const here = machine(host.version);
   console.log(`${describeMachine(here)}\n`);
@@ -139,6 +143,8 @@ const program = new Command('bench')
   .option('--rounds <n>', 'turns of each contender', count, 5)
   .option('--slice <ms>', 'length of a turn', positive, 300)
   .option('--budget <s>', 'time of a contender in a case: slow ones get fewer turns', positive, 20)
+  .option('--patience <s>', 'after which a contender without a first answer is out', positive, 120)
+  .option('--python <command>', 'for PyTorch, where it has torch', 'python3')
   .option('--contenders <names>', contenders.map(({ name }) => name).join(','), (text) =>
     text.split(','),
   )

@@ -19,6 +19,8 @@ export interface ContestOptions {
   readonly milliseconds: number;
   /** Of all its turns: slow contenders get fewer rounds. */
   readonly budget: number;
+  /** Milliseconds that loading and the first answers may take. */
+  readonly patience: number;
   readonly host: Host;
   /** For files that contenders read. */
   readonly folder: string;
@@ -71,7 +73,7 @@ export async function contest(
   const results = new Map<string, Result>();
   const able = contenders.filter((contender) => {
     const reason = contender.families.includes(c.family)
-      ? unavailable(contender)
+      ? unavailable(contender, options.host)
       : c.family === 'train'
         ? 'does not train'
         : 'does not take part';
@@ -88,13 +90,11 @@ export async function contest(
       const started = new ContenderProcess((options.launch ?? launchOf)(contender, options.host));
       try {
         const calls = c.family === 'train' ? checkedSteps : 1;
-        const { first, outputs } = await started.ask({
-          do: 'load',
-          family: c.family,
-          name: c.name,
-          files,
-          calls,
-        });
+        const { family, name } = c;
+        const { first, outputs } = await started.ask(
+          { do: 'load', family, name, files, calls },
+          options.patience,
+        );
         entrants.push({ contender, process: started, first, outputs: outputs.map(decode) });
       } catch (error) {
         started.kill();

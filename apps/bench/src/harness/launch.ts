@@ -11,32 +11,33 @@ export interface Host {
   readonly version: string;
   /** It runs TypeScript as it stands; else the built files are used. */
   readonly sources: boolean;
+  /** Command that starts Python. */
+  readonly python: string;
 }
 
-export function hostOf(node: string): Host {
+export function hostOf(node: string, python = 'python3'): Host {
   const { stdout, error } = spawnSync(node, ['--version'], { encoding: 'utf8' });
   if (error !== undefined) throw new Error(`${node} does not start: ${error.message}`);
   const version = stdout.trim();
-  return { node, version, sources: Number(/^v(\d+)/.exec(version)?.[1]) >= 24 };
+  return { node, version, python, sources: Number(/^v(\d+)/.exec(version)?.[1]) >= 24 };
 }
 
 /** A Node 20 somewhere on the path. */
-export function findNode20(): Host {
+export function findNode20(python?: string): Host {
   const folders = (process.env.PATH ?? '').split(':').filter((f) => !f.includes('node_modules'));
   for (const folder of [...folders, '/usr/local/bin', '/usr/bin']) {
     const node = `${folder}/node`;
     if (!existsSync(node)) continue;
-    const host = hostOf(node);
+    const host = hostOf(node, python);
     if (host.version.startsWith('v20.')) return host;
   }
   throw new Error('there is no Node 20 on the path');
 }
 
 const here = fileURLToPath(new URL('..', import.meta.url));
-const python = 'python3';
 
 /** Why the contender cannot take part on this machine, if so. */
-export function unavailable({ library }: Contender): string | undefined {
+export function unavailable({ library }: Contender, { python }: Host): string | undefined {
   if (library !== 'torch') return undefined;
   const { status, error } = spawnSync(python, ['-c', 'import torch'], { encoding: 'utf8' });
   if (error !== undefined) return `${python} is not installed`;
@@ -47,7 +48,7 @@ export function launchOf({ name, library, threads }: Contender, host: Host): Lau
   if (library === 'torch') {
     const count = String(threads);
     return {
-      command: python,
+      command: host.python,
       args: [`${here.replace(/dist\/$/, 'src/')}peers/torch/bench_torch.py`, count],
       env: { OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count },
     };

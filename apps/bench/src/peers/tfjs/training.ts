@@ -1,4 +1,6 @@
 /** TensorFlow.js: training steps. */
+// Only the whole library registers the gradients.
+import '@tensorflow/tfjs';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { OptimizerSettings, Phase, TrainCase } from '../../cases/case.ts';
