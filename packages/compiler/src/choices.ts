@@ -24,6 +24,8 @@ import { COPY } from './simplify.ts';
 /** Bodies beyond this many operations, or that touch more values, are split: registers and code are finite. */
 const MAX_OPERATIONS = 240;
 const MAX_LOADS = 40;
+/** Rows shorter than this are hardly worked on as vectors anyway. */
+const SHORT_ROW = 8;
 /** Small kernels with nothing in common are put together up to this many operations. */
 const MAX_SMALL = 48;
 
@@ -87,7 +89,24 @@ export class Choices {
     let turns = 0;
     for (const { coords } of demands) turns += evaluations(cluster, coords);
     const cost = isGather(value.node.op) ? 4 : elementCost(value.node.op);
-    return cost * (turns - size) <= 2 * size + this.#options.kernelCost;
+    const spared = 2 * size + this.#options.kernelCost;
+    // Elements apart from each other (windows) are hardly worked on as vectors; in a loop of their own they are.
+    const long = value.shape.at(-1)! >= SHORT_ROW;
+    if (long && demands.some(({ coords }) => isScattered(coords))) {
+      if (this.#chainCost(value) * turns > spared) return false;
+    }
+    return cost * (turns - size) <= spared;
+  }
+
+  /** Cost of the value and of what only it is made of, element by element. */
+  #chainCost(value: Value, depth = 4): number {
+    const size = sizeOf(value.shape);
+    let cost = elementCost(value.node.op);
+    for (const x of value.node.inputs) {
+      const alone = this.#uses.get(x) === 1 && sizeOf(x.shape) === size;
+      if (alone && depth > 0 && isElementwise(x.node.op)) cost += this.#chainCost(x, depth - 1);
+    }
+    return cost;
   }
 
   /** Whether it costs less to compute from what is in memory anyway than to keep. */
@@ -402,4 +421,12 @@ function followsReduction({ node }: Value, depth = 6): boolean {
     const passes = isElementwise(x.node.op) || x.node.op === 'reshape';
     return depth > 0 && passes && followsReduction(x, depth - 1);
   });
+}
+
+/** Neighbours in the loops are no neighbours along the last axis. */
+function isScattered(coords: readonly Index[]): boolean {
+  const last = coords[coords.length - 1];
+  return (
+    last !== undefined && last.terms.some(({ stride, div }) => Math.abs(stride) > 1 && div === 1)
+  );
 }

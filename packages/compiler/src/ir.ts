@@ -204,7 +204,7 @@ export interface ScanKernel {
   readonly constants: readonly number[];
   readonly initial: readonly number[];
   readonly sequences: readonly number[];
-  /** Final carries, then stacked outputs; -1 for a stacked output that is not needed never occurs. */
+  /** Final carries, then stacked outputs. */
   readonly outputs: readonly number[];
   /** One entry a carry: a second buffer, or -1 where the body updates it in place. */
   readonly spares: readonly number[];
