@@ -8,6 +8,7 @@ export interface DemoOptions {
   readonly batchSize: number;
   readonly lr: number;
   readonly seed: number;
+  readonly backend: 'wasm' | 'cpu';
   readonly worker: boolean;
 }
 
@@ -16,10 +17,11 @@ edge worker.
 
 usage: npm run demo [-- options]
   --quick         a part of the data and one short epoch: under a minute
-  --epochs N      passes over the training images (default 2; 1 with --quick)
+  --backend NAME  wasm (default) or cpu, the plain interpreter: several times slower
+  --epochs N      passes over the training images (default 3; 1 with --quick)
   --samples N     use only the first N training images
   --batch N       images a step (default 64)
-  --lr X          peak learning rate (default 0.003)
+  --lr X          peak learning rate (default 0.005)
   --seed N        same seed, same weights (default 0)
   --no-worker     leave the edge worker out
   --help
@@ -50,7 +52,8 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
         epochs: { type: 'string' },
         samples: { type: 'string' },
         batch: { type: 'string', default: '64' },
-        lr: { type: 'string', default: '0.003' },
+        lr: { type: 'string', default: '0.005' },
+        backend: { type: 'string', default: 'wasm' },
         seed: { type: 'string', default: '0' },
         'no-worker': { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
@@ -66,10 +69,14 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   const lr = Number(values.lr);
   if (!(lr > 0 && Number.isFinite(lr)))
     throw new UsageError(`--lr wants a positive number, got ${values.lr}`);
+  if (values.backend !== 'wasm' && values.backend !== 'cpu') {
+    throw new UsageError(`--backend is wasm or cpu, got ${JSON.stringify(values.backend)}`);
+  }
   return {
+    backend: values.backend,
     quick: values.quick,
     epochs:
-      values.epochs === undefined ? (values.quick ? 1 : 2) : integer('epochs', values.epochs, 1),
+      values.epochs === undefined ? (values.quick ? 1 : 3) : integer('epochs', values.epochs, 1),
     samples:
       values.samples === undefined
         ? values.quick
