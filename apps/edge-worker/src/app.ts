@@ -5,23 +5,8 @@ import { pngToTensorArray } from '@hebb/data';
 import { serve } from '@hebb/edge';
 import type { Handler } from '@hebb/edge';
 import { importOnnx } from '@hebb/onnx';
-
-/** What stands, as JSON, in `model.card` beside the model. */
-export interface ModelCard {
-  readonly name: string;
-  readonly description: string;
-  readonly labels: readonly string[];
-  /** How an image becomes the model's input; the same as in training. */
-  readonly image: {
-    readonly size: number;
-    readonly mean: number;
-    readonly std: number;
-    readonly invert?: boolean | 'auto';
-  };
-}
-
-/** Pixels that an image may have before it is decoded. */
-const maxPixels = 1 << 22;
+import { maxPixels } from './card.ts';
+import type { ModelCard } from './card.ts';
 
 /** Serves one ONNX image classifier, interpreted by the cpu backend: PNG or JSON in, class scores out. */
 export function createWorker(model: ArrayBuffer, card: ModelCard): Handler {

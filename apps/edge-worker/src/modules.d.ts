@@ -7,3 +7,7 @@ declare module '*.card' {
   const text: string;
   export default text;
 }
+/** What `hebb compile` writes; it need not be there while types are checked. */
+declare module '*/compiled/index.js' {
+  export const loadModel: () => Promise<import('@hebb/runtime').Model>;
+}

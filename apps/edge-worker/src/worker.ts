@@ -2,7 +2,7 @@
 import model from '../model/model.onnx';
 import card from '../model/model.card';
 import { createWorker } from './app.ts';
-import type { ModelCard } from './app.ts';
+import type { ModelCard } from './card.ts';
 
 const handler = createWorker(model, JSON.parse(card) as ModelCard);
 

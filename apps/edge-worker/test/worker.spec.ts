@@ -11,7 +11,7 @@ import type { LocalWorker } from '@hebb/edge/node';
 import { BatchNorm2d, Conv2d, MaxPool2d } from '@hebb/layers-cnn';
 import { Flatten, Linear, ReLU, Sequential, Softmax } from '@hebb/nn';
 import { decodeTensor, toOnnx } from '@hebb/onnx';
-import type { ModelCard } from '../src/app.ts';
+import type { ModelCard } from '../src/card.ts';
 import { writeProject } from './project.ts';
 
 const conditions = ['@hebb/source'];

@@ -4,12 +4,13 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
+import { join } from 'node:path';
+import { environment, freePort, wrangler } from './wrangler.ts';
+
+export { bundleSize, coldStart } from './bundle.ts';
+export type { BundleOptions, BundleSize, ColdStart, ColdStartOptions } from './bundle.ts';
 
 export interface StartWorkerOptions {
   /** Folder of the worker project, with its wrangler configuration. */
@@ -27,43 +28,6 @@ export interface LocalWorker {
   /** What wrangler has printed so far. */
   log(): string;
   stop(): Promise<void>;
-}
-
-/** Wrangler's executable: the project's own, or the one that this package finds. */
-function wrangler(directory: string): string {
-  for (const from of [join(directory, 'package.json'), import.meta.url]) {
-    try {
-      const manifest = createRequire(from).resolve('wrangler/package.json');
-      return join(dirname(manifest), 'bin/wrangler.js');
-    } catch {
-      // Not from here.
-    }
-  }
-  throw new Error('wrangler is not installed: npm install --save-dev wrangler');
-}
-
-/** The environment in which wrangler asks nothing and sends nothing. */
-const environment = (conditions: readonly string[]): NodeJS.ProcessEnv => ({
-  ...process.env,
-  NODE_OPTIONS: '',
-  WRANGLER_SEND_METRICS: 'false',
-  WRANGLER_HIDE_BANNER: 'true',
-  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-  WRANGLER_BUILD_CONDITIONS: [...conditions, 'workerd', 'worker', 'browser'].join(','),
-  NO_COLOR: '1',
-  CI: '1',
-});
-
-async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /**
@@ -160,38 +124,4 @@ async function kill(child: ChildProcess): Promise<void> {
   await gone;
   clearTimeout(timer);
   signal(child, 'SIGKILL');
-}
-
-/** Sizes of the bundle that would be deployed, without the model, in bytes. */
-export interface BundleSize {
-  readonly script: number;
-  readonly gzip: number;
-}
-
-/** Bundles as `wrangler deploy` would, without deploying, and measures the script. */
-export async function bundleSize({
-  directory,
-  conditions = [],
-}: Pick<StartWorkerOptions, 'directory' | 'conditions'>): Promise<BundleSize> {
-  const out = await mkdtemp(join(tmpdir(), 'hebb-bundle-'));
-  try {
-    const child = spawn(
-      process.execPath,
-      [wrangler(directory), 'deploy', '--dry-run', '--minify', '--outdir', out],
-      { cwd: directory, env: environment(conditions), stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    }
-    const code = await new Promise((resolve) => child.once('exit', resolve));
-    if (code !== 0)
-      throw new Error(`wrangler deploy --dry-run ended with code ${String(code)}\n${output}`);
-    const script = (await readdir(out)).find((name) => name.endsWith('.js'));
-    if (script === undefined) throw new Error('wrangler wrote no script');
-    const bytes = await readFile(join(out, script));
-    return { script: bytes.length, gzip: gzipSync(bytes).length };
-  } finally {
-    await rm(out, { recursive: true, force: true });
-  }
 }
