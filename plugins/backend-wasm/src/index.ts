@@ -4,3 +4,4 @@ export type { WasmOptions } from './backend.ts';
 export { assemble, compileOptions } from './ahead.ts';
 export type { GeneratedModule, NamedProgram, ProgramNeeds } from './program.ts';
 export type { Simd, Target } from './routines/target.ts';
+export { reservedBytes } from './math/constants.ts';

@@ -1,10 +1,11 @@
 /** Blocks of one WebAssembly memory that grows: best fit, neighbours joined when they are freed. */
 import { HebbError } from '@hebb/core';
+import { reservedBytes } from './math/constants.ts';
 
 const alignment = 64;
 const page = 65536;
-/** Nothing is put below: addresses stay clear of 0, and the threads' barrier lives there. */
-const start = 1024;
+/** Nothing is put below: there are the threads' barrier and the table of constants. */
+const start = reservedBytes;
 /** Vectors may read this far beyond the end of a block. */
 const slack = 256;
 

@@ -1,4 +1,5 @@
 /** Vector functions against Math in float64, in units of the last place of float32. */
+import { Helpers } from '../src/codegen/helpers.ts';
 import { ModuleBuilder, i32, v128 } from '../src/wasm/index.ts';
 import type { FunctionBuilder, V128 } from '../src/wasm/index.ts';
 import { erf, exp, expm1, log, log1p, tanh } from '../src/math/exponential.ts';
@@ -11,13 +12,14 @@ const targets: Target[] = relaxed ? [{ simd: 'relaxed' }, { simd: 'plain' }] : [
 
 function compile(body: (f: FunctionBuilder, m: ModuleBuilder, x: V128) => V128) {
   const m = new ModuleBuilder({ module: 'env', name: 'memory', initial: 16 });
+  new Helpers(m, { simd: 'plain' });
   const imports = [
     m.importFunction('math', 'sin', ['f64'], 'f64'),
     m.importFunction('math', 'cos', ['f64'], 'f64'),
   ];
   void imports;
   m.function({ params: ['i32'], export: 'run' }, (f, n) => {
-    f.for(i32.const(0), i32.mul(n, i32.const(4)), 16, (at) => {
+    f.for(i32.const(1024), i32.add(i32.mul(n, i32.const(4)), i32.const(1024)), 16, (at) => {
       f.store('v128', i32.add(at, i32.const(1 << 19)), body(f, m, f.let(v128.load(at))));
     });
   });
@@ -26,9 +28,9 @@ function compile(body: (f: FunctionBuilder, m: ModuleBuilder, x: V128) => V128) 
     math: { sin: Math.sin, cos: Math.cos },
   });
   return (x: Float32Array): Float32Array => {
-    new Float32Array(memory.buffer).set(x);
+    new Float32Array(memory.buffer, 1024).set(x);
     (instance.exports['run'] as (n: number) => void)(x.length);
-    return new Float32Array(memory.buffer, 1 << 19, x.length).slice();
+    return new Float32Array(memory.buffer, (1 << 19) + 1024, x.length).slice();
   };
 }
 

@@ -19,7 +19,7 @@ import type {
   StateSlot,
   TensorType,
 } from '@hebb/runtime';
-import { codegen } from './codegen.ts';
+import { codegen, reservedBytes } from './codegen.ts';
 import type { NamedProgram, Simd } from './codegen.ts';
 import { ConstantPool, bytesOf, computeAhead, graphOf, rawBytes, takeOut } from './constants.ts';
 import type { Constant, Kept, Reduced } from './constants.ts';
@@ -65,7 +65,7 @@ export function build(
   const preparation = atLoad.length === 0 ? undefined : graphOf(atLoad);
 
   // --- weights and state, at the addresses that all signatures share ---
-  const region = new Region(64);
+  const region = new Region(reservedBytes);
   const start = region.end;
   const addresses = new Map<Constant, number>();
   const images: { readonly address: number; readonly bytes: Uint8Array }[] = [];

@@ -3,6 +3,7 @@ import { assemble, compileOptions } from '@hebb/backend-wasm';
 import type { GeneratedModule, NamedProgram, Simd } from '@hebb/backend-wasm';
 import type { CompileGraphOptions } from '@hebb/compiler';
 
+export { reservedBytes } from '@hebb/backend-wasm';
 export type { NamedProgram, Simd } from '@hebb/backend-wasm';
 
 export interface CodeGenerator {

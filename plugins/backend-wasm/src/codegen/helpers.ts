@@ -1,6 +1,8 @@
 /** Functions that a module's kernels share, each defined (or imported) when it is first needed. */
 import { ModuleBuilder, i32, i64, select } from '../wasm/index.ts';
 import type { FunctionBuilder, FunctionRef, I32, I64, V128 } from '../wasm/index.ts';
+import { completeTable, installConstants } from '../math/constants.ts';
+import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './float16.ts';
 import { erf64 } from '../math/erf64.ts';
 import { erf, exp, expm1, log, log1p, tanh } from '../math/exponential.ts';
 import { sinOrCos } from '../math/trigonometric.ts';
@@ -24,6 +26,29 @@ export const hostFunctions = {
 } as const;
 export type HostFunction = keyof typeof hostFunctions;
 
+const vectorFunctions: readonly VectorFunction[] = [
+  'exp',
+  'expm1',
+  'log',
+  'log1p',
+  'tanh',
+  'erf',
+  'sin',
+  'cos',
+];
+
+/** Everything that uses the table of constants, into a module that nobody needs. */
+function generateAll(): void {
+  const module = new ModuleBuilder({ module: 'env', name: 'memory', initial: 1 });
+  const helpers = new Helpers(module, { simd: 'plain' });
+  module.function({ params: ['v128'] }, (f, x) => {
+    for (const name of vectorFunctions) helpers.inline(f, name, x);
+    for (const convert of [decodeFloat16, encodeFloat16, decodeBfloat16, encodeBfloat16]) {
+      convert(f, x);
+    }
+  });
+}
+
 export class Helpers {
   readonly module: ModuleBuilder;
   readonly target: Target;
@@ -35,6 +60,8 @@ export class Helpers {
   constructor(module: ModuleBuilder, target: Target) {
     this.module = module;
     this.target = target;
+    completeTable(generateAll);
+    installConstants(module);
   }
 
   host(name: HostFunction): FunctionRef<'f64'> {

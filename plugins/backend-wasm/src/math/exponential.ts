@@ -7,7 +7,8 @@ import { f32x4, i32, i32x4, v128 } from '../wasm/index.ts';
 import type { FunctionBuilder, V128 } from '../wasm/index.ts';
 import { madd, nmadd } from '../routines/target.ts';
 import type { Target } from '../routines/target.ts';
-import { c, polynomial } from './polynomial.ts';
+import { float as c, int } from './constants.ts';
+import { polynomial } from './polynomial.ts';
 
 /** ln 2 in two parts: the first has few enough bits that its products with exponents are exact. */
 const ln2High = 0.693359375;
@@ -21,24 +22,36 @@ const logTail = [0.6666666, 0.40000337, 0.28537238, 0.23583572];
 const tanhTail = [-0.3333328, 0.1333142, -0.053737793, 0.020632537, -0.005697375];
 
 /** 2 to an integer power between -126 and 127. */
-export const powerOfTwo = (n: V128): V128 =>
-  i32x4.shl(i32x4.add(n, i32x4.const(127)), i32.const(23));
+export const powerOfTwo = (n: V128): V128 => i32x4.shl(i32x4.add(n, int(127)), i32.const(23));
 
-/** x = n ln 2 + r: n as float, r, and the polynomial r²·(…) of exp(r) - 1 = r + r²·(…). */
-function reduce(f: FunctionBuilder, t: Target, x: V128): { n: V128; r: V128; tail: V128 } {
-  const n = f.let(f32x4.nearest(f32x4.mul(x, c(Math.LOG2E))));
+/** Adding it rounds to an integer, which then stands in the low bits. */
+const rounder = 1.5 * 2 ** 23;
+const rounderBits = 0x4b400000;
+
+interface Reduced {
+  /** n as float and as integer. */
+  readonly n: V128;
+  readonly whole: V128;
+  readonly r: V128;
+  readonly tail: V128;
+}
+
+/** x = n ln 2 + r, and the polynomial r²·(…) of exp(r) - 1 = r + r²·(…). */
+function reduce(f: FunctionBuilder, t: Target, x: V128): Reduced {
+  const shifted = f.let(madd(t, x, c(Math.LOG2E), c(rounder)));
+  const n = f.let(f32x4.sub(shifted, c(rounder)));
+  const whole = f.let(i32x4.sub(shifted, int(rounderBits)));
   const r = f.let(nmadd(t, n, c(ln2Low), nmadd(t, n, c(ln2High), x)));
   const tail = f32x4.mul(polynomial(f, t, r, expTail), f32x4.mul(r, r));
-  return { n, r, tail: f.let(tail) };
+  return { n, whole, r, tail: f.let(tail) };
 }
 
 export function exp(f: FunctionBuilder, t: Target, x: V128): V128 {
   // Beyond these the result is 0 or infinite; written so that NaN stays.
   const inRange = f.let(f32x4.pmax(f32x4.pmin(x, c(89)), c(-104)));
-  const { n, r, tail } = reduce(f, t, inRange);
+  const { whole, r, tail } = reduce(f, t, inRange);
   const y = f32x4.add(f32x4.add(tail, r), c(1));
   // In two steps: one would overflow at 128 and lose the subnormal results.
-  const whole = f.let(i32x4.truncSatF32x4S(n));
   const half = f.let(i32x4.shrS(whole, i32.const(1)));
   const rest = powerOfTwo(i32x4.sub(whole, half));
   return f.let(f32x4.mul(f32x4.mul(y, powerOfTwo(half)), rest));
@@ -46,10 +59,10 @@ export function exp(f: FunctionBuilder, t: Target, x: V128): V128 {
 
 export function expm1(f: FunctionBuilder, t: Target, x: V128): V128 {
   const inRange = f.let(f32x4.pmax(f32x4.pmin(x, c(89)), c(-20)));
-  const { n, r, tail } = reduce(f, t, inRange);
+  const { n, whole, r, tail } = reduce(f, t, inRange);
   const q = f.let(f32x4.add(tail, r));
   // 2ⁿ q + (2ⁿ - 1), with half of 2ⁿ and doubled at the end: 2¹²⁸ does not exist.
-  const scale = f.let(powerOfTwo(i32x4.sub(i32x4.truncSatF32x4S(n), i32x4.const(1))));
+  const scale = f.let(powerOfTwo(i32x4.sub(whole, int(1))));
   const y = f.let(madd(t, scale, q, f32x4.sub(scale, c(0.5))));
   const doubled = f32x4.add(y, y);
   // Where nothing was reduced q is the result, sign of zero included.
@@ -61,7 +74,7 @@ export function log(f: FunctionBuilder, t: Target, x: V128): V128 {
   const tiny = f.let(f32x4.lt(x, c(2 ** -126)));
   const normal = f.let(v128.bitselect(f32x4.mul(x, c(2 ** 23)), x, tiny));
   // m in [√½, √2): its exponent is that of x · √2.
-  const bits = f.let(i32x4.sub(normal, i32x4.const(0x3f3504f3)));
+  const bits = f.let(i32x4.sub(normal, int(0x3f3504f3)));
   const e = f.let(i32x4.shrS(bits, i32.const(23)));
   const m = i32x4.sub(normal, i32x4.shl(e, i32.const(23)));
   const n = f.let(f32x4.sub(f32x4.convertI32x4S(e), v128.and(tiny, c(23))));

@@ -6,7 +6,8 @@ import { f32, f32x4, f64, f64x2, i32, i32x4, shuffle32, v128, call } from '../wa
 import type { F64, FunctionBuilder, FunctionRef, V128 } from '../wasm/index.ts';
 import { madd } from '../routines/target.ts';
 import type { Target } from '../routines/target.ts';
-import { c, polynomial } from './polynomial.ts';
+import { float as c, int } from './constants.ts';
+import { polynomial } from './polynomial.ts';
 
 /** (sin(r) - r) / r³ and (cos(r) - 1 + r²/2) / r⁴ in r² on |r| <= π/4. */
 const sinTail = [-0.16666667, 0.008333329, -0.00019839327, 2.7182373e-6];
@@ -41,14 +42,14 @@ export function sinOrCos(
   const join = (p: V128, q: V128): V128 =>
     shuffle32(f.let(f32x4.demoteF64x2Zero(p)), f.let(f32x4.demoteF64x2Zero(q)), [0, 1, 4, 5]);
   const r = f.let(join(lower.r, upper.r));
-  const n = f.let(i32x4.add(i32x4.truncSatF32x4S(join(lower.n, upper.n)), i32x4.const(quarters)));
+  const n = f.let(i32x4.add(i32x4.truncSatF32x4S(join(lower.n, upper.n)), int(quarters)));
   const z = f.let(f32x4.mul(r, r));
   const s = f.let(madd(t, f32x4.mul(polynomial(f, t, z, sinTail), z), r, r));
   const far = madd(t, z, c(-0.5), f32x4.mul(polynomial(f, t, z, cosTail), f32x4.mul(z, z)));
   const k = f.let(f32x4.add(far, c(1)));
-  const odd = i32x4.neg(v128.and(n, i32x4.const(1)));
+  const odd = i32x4.neg(v128.and(n, int(1)));
   const y = f.let(v128.bitselect(k, s, odd));
-  const sign = i32x4.shl(v128.and(n, i32x4.const(2)), i32.const(30));
+  const sign = i32x4.shl(v128.and(n, int(2)), i32.const(30));
   const result = f.local('v128', v128.xor(y, sign));
   const huge = f.let(v128.not(f32x4.lt(f32x4.abs(a), c(largest))));
   f.if(v128.anyTrue(huge), () => {

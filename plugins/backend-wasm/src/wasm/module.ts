@@ -39,6 +39,7 @@ export class ModuleBuilder {
   readonly #exports: [string, FunctionRef][] = [];
   readonly #imports: { module: string; name: string; ref: FunctionRef; type: number }[] = [];
   readonly #memory: MemoryImport;
+  readonly #data = new Map<number, Uint8Array>();
 
   constructor(memory: MemoryImport) {
     this.#memory = memory;
@@ -75,6 +76,11 @@ export class ModuleBuilder {
     const params = options.params.map((param, i) => localAt(param, i)) as ParamLocals<P>;
     body(builder, ...params);
     return ref;
+  }
+
+  /** Bytes that instantiation puts into memory. The same place twice is one. */
+  data(at: number, bytes: Uint8Array): void {
+    this.#data.set(at, bytes);
   }
 
   #type(type: FunctionType): number {
@@ -140,6 +146,18 @@ export class ModuleBuilder {
       for (const { builder } of this.#functions)
         s.sized(builder.encode((target) => numbers.get(target)!));
     });
+    if (this.#data.size > 0) {
+      section(11, (s) => {
+        s.u(this.#data.size);
+        for (const [at, bytes] of this.#data) {
+          s.bytes([0x00, 0x41]);
+          s.s(at);
+          s.byte(0x0b);
+          s.u(bytes.length);
+          s.bytes(bytes);
+        }
+      });
+    }
     return out.finish();
   }
 }

@@ -1,0 +1,2 @@
+import type { RoutineGenerator } from '../routine.ts';
+export declare const sort: RoutineGenerator;
