@@ -69,6 +69,11 @@ abstract class ConvTransposeNd extends Module {
     this.#convolve = convolve;
   }
 
+  /** The weight's axis of outputs, which spectral normalisation works on. */
+  get outputAxis(): number {
+    return 1;
+  }
+
   forward(x: Tensor): Tensor {
     const { stride, padding, outputPadding, dilation, groups } = this;
     return this.#convolve(x, this.weight.value, this.bias?.value, {

@@ -1,21 +1,35 @@
-/** Pooling layers. */
+/** Pooling over windows: maxima, means and p-norms. */
+import { fail } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { Module } from '@hebb/nn';
-import { avgPool1d, avgPool2d, avgPool3d, maxPool1d, maxPool2d, maxPool3d } from '@hebb/ops';
-import type { AvgPoolOptions, MaxPoolOptions, PerAxis } from '@hebb/ops';
+import {
+  avgPool1d,
+  avgPool2d,
+  avgPool3d,
+  lpPool1d,
+  lpPool2d,
+  lpPool3d,
+  maxPool1d,
+  maxPool1dWithIndices,
+  maxPool2d,
+  maxPool2dWithIndices,
+  maxPool3d,
+  maxPool3dWithIndices,
+} from '@hebb/ops';
+import type { AvgPoolOptions, MaxPoolOptions, PerAxis, PoolOptions } from '@hebb/ops';
 import { axes, show } from './check.ts';
 
-type PoolFunction<Options> = (x: Tensor, kernelSize: PerAxis, options?: Options) => Tensor;
+type PoolFunction<Options, Out> = (x: Tensor, kernelSize: PerAxis, options?: Options) => Out;
 
-abstract class Pool<Options extends MaxPoolOptions | AvgPoolOptions> extends Module {
+abstract class Pool<Options extends PoolOptions, Out = Tensor> extends Module {
   readonly kernelSize: readonly number[];
   readonly options: Options;
-  readonly #pool: PoolFunction<Options>;
+  readonly #pool: PoolFunction<Options, Out>;
 
   protected constructor(
     layer: string,
     spatial: number,
-    pool: PoolFunction<Options>,
+    pool: PoolFunction<Options, Out>,
     kernelSize: PerAxis,
     options: Options,
   ) {
@@ -27,7 +41,7 @@ abstract class Pool<Options extends MaxPoolOptions | AvgPoolOptions> extends Mod
     this.options = { ...options };
     this.#pool = pool;
   }
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor): Out {
     return this.#pool(x, this.kernelSize, this.options);
   }
   override extraRepr(): string {
@@ -71,5 +85,78 @@ export class AvgPool2d extends Pool<AvgPoolOptions> {
 export class AvgPool3d extends Pool<AvgPoolOptions> {
   constructor(kernelSize: PerAxis, options: AvgPoolOptions = {}) {
     super('AvgPool3d', 3, avgPool3d, kernelSize, options);
+  }
+}
+
+/**
+ * As `MaxPool1d`, with the position (int32) of each maximum, spatial axes flattened: what `MaxUnpool1d`
+ * wants. Shape: [N, C, L] -> two of [N, C, E].
+ */
+export class MaxPool1dWithIndices extends Pool<MaxPoolOptions, [Tensor, Tensor]> {
+  constructor(kernelSize: PerAxis, options: MaxPoolOptions = {}) {
+    super('MaxPool1dWithIndices', 1, maxPool1dWithIndices, kernelSize, options);
+  }
+}
+/** See `MaxPool1dWithIndices`. Shape: [N, C, H, W] -> two of [N, C, EH, EW]. */
+export class MaxPool2dWithIndices extends Pool<MaxPoolOptions, [Tensor, Tensor]> {
+  constructor(kernelSize: PerAxis, options: MaxPoolOptions = {}) {
+    super('MaxPool2dWithIndices', 2, maxPool2dWithIndices, kernelSize, options);
+  }
+}
+/** See `MaxPool1dWithIndices`. Shape: [N, C, D, H, W] -> two of [N, C, ED, EH, EW]. */
+export class MaxPool3dWithIndices extends Pool<MaxPoolOptions, [Tensor, Tensor]> {
+  constructor(kernelSize: PerAxis, options: MaxPoolOptions = {}) {
+    super('MaxPool3dWithIndices', 3, maxPool3dWithIndices, kernelSize, options);
+  }
+}
+
+export type LPPoolOptions = Pick<PoolOptions, 'stride' | 'ceilMode'>;
+type LPFunction = (
+  x: Tensor,
+  normType: number,
+  kernelSize: PerAxis,
+  options?: LPPoolOptions,
+) => Tensor;
+
+abstract class LPPool extends Pool<LPPoolOptions> {
+  readonly normType: number;
+
+  protected constructor(
+    layer: string,
+    spatial: number,
+    pool: LPFunction,
+    normType: number,
+    kernelSize: PerAxis,
+    options: LPPoolOptions,
+  ) {
+    const apply = (x: Tensor, kernel: PerAxis, given?: LPPoolOptions): Tensor =>
+      pool(x, normType, kernel, given);
+    super(layer, spatial, apply, kernelSize, options);
+    if (!(normType > 0 && Number.isFinite(normType))) {
+      fail(layer, 'normType is a positive number', String(normType));
+    }
+    this.normType = normType;
+  }
+  override extraRepr(): string {
+    return `normType=${this.normType}, ${super.extraRepr()}`;
+  }
+}
+
+/** (Σ x^p)^(1/p) of each window: `new LPPool1d(2, 3)`. Shape: [N, C, L] -> [N, C, E]. */
+export class LPPool1d extends LPPool {
+  constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
+    super('LPPool1d', 1, lpPool1d, normType, kernelSize, options);
+  }
+}
+/** See `LPPool1d`. Shape: [N, C, H, W] -> [N, C, EH, EW]. */
+export class LPPool2d extends LPPool {
+  constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
+    super('LPPool2d', 2, lpPool2d, normType, kernelSize, options);
+  }
+}
+/** See `LPPool1d`. Shape: [N, C, D, H, W] -> [N, C, ED, EH, EW]. */
+export class LPPool3d extends LPPool {
+  constructor(normType: number, kernelSize: PerAxis, options: LPPoolOptions = {}) {
+    super('LPPool3d', 3, lpPool3d, normType, kernelSize, options);
   }
 }
