@@ -116,6 +116,8 @@ export interface Compiled<Args extends readonly unknown[], Out> {
   graph(...args: Args): Graph;
   /** How many signatures have been traced. */
   readonly signatures: number;
+  /** Variables that the programs traced so far write, in the order of their first write. */
+  readonly written: readonly Variable[];
   /** Frees the programs; a later call compiles again. */
   dispose(): void;
 }
@@ -195,6 +197,9 @@ export function compile<Args extends readonly unknown[], Out>(
   return Object.defineProperties(compiled as Compiled<Args, Out>, {
     graph: { value: (...args: Args) => capture(fn, args).graph },
     signatures: { get: () => signatures },
+    written: {
+      get: () => [...new Set([...made].flatMap(({ captured }) => [...captured.written]))],
+    },
     dispose: {
       value: () => {
         programs = new WeakMap();
