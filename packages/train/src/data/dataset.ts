@@ -19,12 +19,15 @@ export type Sample = Readonly<Record<string, Column>>;
 export interface Dataset<S extends Sample = Sample> {
   readonly length: number;
   get(index: number): S;
-  /** The samples stacked in the order given, where that is faster than one by one. */
-  batch?(indices: ArrayLike<number>): S;
+  /**
+   * The samples stacked in the order given, where that is faster than one by one. A promise where they are
+   * read or made elsewhere, in worker threads say: then a few are asked for ahead.
+   */
+  batch?(indices: ArrayLike<number>): S | Promise<S>;
 }
 
 /** Samples by their own `batch`, or one by one with a new axis in front. */
-export function collate(dataset: Dataset, indices: Int32Array): Sample {
+export function collate(dataset: Dataset, indices: Int32Array): Sample | Promise<Sample> {
   if (dataset.batch !== undefined) return dataset.batch(indices);
   const samples = Array.from(indices, (index) => dataset.get(index));
   const batch: Record<string, Column> = {};

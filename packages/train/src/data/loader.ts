@@ -1,10 +1,12 @@
 /** Batches of a data set, in order or shuffled, as tensors. */
-import { fail, formatShape, fromBits, random, scope } from '@hebb/core';
+import { fail, formatShape, fromBits } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { checkOptions, checkWhole } from '../check.ts';
 import { findNonFinite } from './check-columns.ts';
 import { collate } from './dataset.ts';
 import type { Dataset, Sample } from './dataset.ts';
+import { RandomSampler, SequentialSampler, cut } from './sampler.ts';
+import type { BatchSampler, Sampler } from './sampler.ts';
 
 export interface DataLoaderOptions {
   /** Default 32. */
@@ -17,6 +19,12 @@ export interface DataLoaderOptions {
   readonly dropLast?: boolean;
   /** Throw when a batch holds NaN or infinities, naming sample and column; default true. */
   readonly checkFinite?: boolean;
+  /** Which samples an epoch has and in which order, instead of `shuffle`. */
+  readonly sampler?: Sampler;
+  /** Whole batches, instead of `batchSize`, `shuffle`, `dropLast` and `sampler`. */
+  readonly batchSampler?: BatchSampler;
+  /** Batches asked for ahead from a data set that gives promises; default 2. */
+  readonly prefetch?: number;
 }
 
 export interface Batch {
@@ -31,7 +39,16 @@ export interface Batch {
   readonly size: number;
 }
 
-const optionNames = ['batchSize', 'shuffle', 'seed', 'dropLast', 'checkFinite'];
+const optionNames = [
+  'batchSize',
+  'shuffle',
+  'seed',
+  'dropLast',
+  'checkFinite',
+  'sampler',
+  'batchSampler',
+  'prefetch',
+];
 
 /**
  * Cuts a data set into batches:
@@ -41,7 +58,8 @@ const optionNames = ['batchSize', 'shuffle', 'seed', 'dropLast', 'checkFinite'];
  * for await (const { tensors } of loader.epoch(0)) await step(tensors.image!, tensors.label!);
  * ```
  *
- * Throws when the data set is empty or too small for a single batch with `dropLast`.
+ * The same seed and epoch give the same batches. Throws when the data set is empty or too small for a
+ * single batch with `dropLast`.
  */
 export class DataLoader<S extends Sample = Sample> {
   readonly dataset: Dataset<S>;
@@ -50,54 +68,92 @@ export class DataLoader<S extends Sample = Sample> {
   readonly seed: number;
   readonly dropLast: boolean;
   readonly #checkFinite: boolean;
+  readonly #prefetch: number;
+  readonly #sampler: Sampler;
+  readonly #batchSampler: BatchSampler | undefined;
 
   constructor(dataset: Dataset<S>, options: DataLoaderOptions = {}) {
     checkOptions('DataLoader', options, optionNames);
-    const { batchSize = 32, shuffle = false, seed = 0, dropLast = false } = options;
+    const { batchSize = 32, shuffle = false, seed = 0, dropLast = false, prefetch = 2 } = options;
     this.dataset = dataset;
     this.batchSize = checkWhole('DataLoader', 'batchSize', batchSize);
     this.shuffle = shuffle;
     this.seed = checkWhole('DataLoader', 'seed', seed, 0);
     this.dropLast = dropLast;
     this.#checkFinite = options.checkFinite ?? true;
+    this.#prefetch = checkWhole('DataLoader', 'prefetch', prefetch, 0);
+    this.#batchSampler = options.batchSampler;
     if (!Number.isInteger(dataset?.length)) fail('DataLoader', 'not a data set: it has no length');
     if (dataset.length < 1) fail('DataLoader', 'the data set is empty');
-    if (this.length === 0) {
+    if (options.sampler !== undefined && (shuffle || options.batchSampler !== undefined)) {
+      fail('DataLoader', 'a sampler decides the order: leave out shuffle and batchSampler');
+    }
+    if (options.batchSampler !== undefined && (shuffle || dropLast)) {
+      fail('DataLoader', 'a batchSampler decides the batches: leave out shuffle and dropLast');
+    }
+    this.#sampler =
+      options.sampler ??
+      (shuffle
+        ? new RandomSampler(dataset.length, { seed })
+        : new SequentialSampler(dataset.length));
+    if (this.#batchSampler === undefined && this.length === 0) {
       fail(
         'DataLoader',
         'no batch is full, and dropLast leaves it out',
-        `${dataset.length} samples, batchSize ${batchSize}`,
+        `${this.#sampler.length} samples, batchSize ${batchSize}`,
       );
     }
   }
 
-  /** Number of batches in an epoch. */
+  /** Number of batches in an epoch; with a `batchSampler` only `plan` tells. */
   get length(): number {
-    const batches = this.dataset.length / this.batchSize;
+    const batches = this.#fixed('length').length / this.batchSize;
     return this.dropLast ? Math.floor(batches) : Math.ceil(batches);
   }
-  /** Number of samples in an epoch. */
+  /** Number of samples in an epoch; with a `batchSampler` only `plan` tells. */
   get samples(): number {
-    return this.dropLast ? this.length * this.batchSize : this.dataset.length;
+    const { length } = this.#fixed('samples');
+    return this.dropLast ? this.length * this.batchSize : length;
+  }
+  #fixed(what: string): Sampler {
+    if (this.#batchSampler === undefined) return this.#sampler;
+    return fail('DataLoader', `${what} is not known with a batchSampler: see plan`);
   }
 
   /** The order of an epoch: the same for the same seed, length and epoch, on every backend. */
   async order(epoch: number): Promise<Int32Array> {
-    const count = this.dataset.length;
-    if (!this.shuffle) return Int32Array.from({ length: count }, (_, i) => i);
-    // Two words of a Philox key: the seed, and the epoch on top of the seed's upper bits.
-    const low = this.seed % 2 ** 32;
-    const high = (Math.floor(this.seed / 2 ** 32) + epoch) % 2 ** 21;
-    using key = random.key(high * 2 ** 32 + low);
-    const order = await scope(() => random.permutation(random.split(key, 1)[0]!, count).data());
-    return Int32Array.from(order as Int32Array);
+    return this.#fixed('order').order(epoch);
   }
 
-  /** One batch of an order. */
-  batch(order: Int32Array, index: number): Batch {
-    const start = index * this.batchSize;
-    const indices = order.slice(start, start + this.batchSize);
-    const host = collate(this.dataset, indices);
+  /** The batches of an epoch as numbers of samples. Throws for numbers that no sample has. */
+  async plan(epoch: number): Promise<readonly Int32Array[]> {
+    const plan =
+      this.#batchSampler === undefined
+        ? cut(await this.#sampler.order(epoch), this.batchSize, this.dropLast)
+        : await this.#batchSampler.batches(epoch);
+    if (plan.length === 0) fail('DataLoader', 'the sampler gives no batches');
+    for (const batch of plan) {
+      if (batch.length === 0) fail('DataLoader', 'the sampler gives an empty batch');
+      for (const i of batch) {
+        if (!(i >= 0 && i < this.dataset.length)) {
+          fail(
+            'DataLoader',
+            'there is no such sample',
+            String(i),
+            `0 to ${this.dataset.length - 1}`,
+          );
+        }
+      }
+    }
+    return plan;
+  }
+
+  /** The batch of some samples. */
+  async batch(indices: Int32Array, index = 0): Promise<Batch> {
+    return this.#assemble(await collate(this.dataset, indices), indices, index);
+  }
+
+  #assemble(host: Sample, indices: Int32Array, index: number): Batch {
     const tensors: Record<string, Tensor> = {};
     for (const [name, column] of Object.entries(host)) {
       if (column.shape[0] !== indices.length) {
@@ -119,10 +175,30 @@ export class DataLoader<S extends Sample = Sample> {
     return { tensors, host, indices, index, size: indices.length };
   }
 
+  /** The batches of a plan from one on, some of them asked for ahead. */
+  async *stream(plan: readonly Int32Array[], start = 0): AsyncGenerator<Batch, void, undefined> {
+    const ahead: (Sample | Promise<Sample>)[] = [];
+    let asked = start;
+    // Only promises are worth asking for early: anything else is made while the caller waits.
+    let depth = 0;
+    for (let index = start; index < plan.length; index++) {
+      while (asked < plan.length && asked <= index + depth) {
+        const host = collate(this.dataset, plan[asked]!);
+        if (host instanceof Promise) {
+          depth = this.#prefetch;
+          // It is awaited later; until then its failure is nobody's.
+          host.catch(() => undefined);
+        }
+        ahead.push(host);
+        asked += 1;
+      }
+      yield this.#assemble(await ahead.shift()!, plan[index]!, index);
+    }
+  }
+
   /** The batches of an epoch. */
   async *epoch(epoch = 0): AsyncGenerator<Batch, void, undefined> {
-    const order = await this.order(epoch);
-    for (let i = 0; i < this.length; i++) yield this.batch(order, i);
+    yield* this.stream(await this.plan(epoch));
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {

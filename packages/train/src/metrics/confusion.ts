@@ -1,5 +1,6 @@
 /** The confusion matrix. */
 import { arange, fail, formatShape } from '@hebb/core';
+import type { Tensor } from '@hebb/core';
 import type { Metric } from './metric.ts';
 import { classesOf } from './metric.ts';
 
@@ -49,18 +50,29 @@ export class ConfusionMatrix {
   }
 }
 
-/** Counts pairs of classes by a product of one-hot rows. */
+/** Chosen and wanted classes, and how many there are; one score a sample is a logit of class 1. */
+function decisions(output: Tensor, target: Tensor): [chosen: Tensor, wanted: Tensor, number] {
+  const single = output.rank === 1 || (output.rank === 2 && output.shape[1] === 1);
+  if (single && output.size === target.size) {
+    return [output.gt(0).to('int32'), target.to('float32').gt(0.5).to('int32'), 2];
+  }
+  return [...classesOf('confusionMatrix', output, target), output.shape[1]!];
+}
+
+/**
+ * Counts pairs of classes by a product of one-hot rows. Scores [N, classes, ...] choose the highest; single
+ * scores [N] or [N, 1] are logits, split at 0.
+ */
 export function confusion(labels?: readonly string[]): Metric<ConfusionMatrix> {
   return {
     name: 'confusion',
     batch: (output, target) => {
-      const [chosen, wanted] = classesOf('confusionMatrix', output, target);
-      const classes = output.shape[1]!;
+      const [chosen, wanted, classes] = decisions(output, target);
       if (labels !== undefined && labels.length !== classes) {
         fail('confusionMatrix', 'needs a label for each class', `${labels.length}`, `${classes}`);
       }
       const numbers = arange(0, classes, 1, 'int32');
-      const oneHot = (x: typeof chosen) =>
+      const oneHot = (x: Tensor) =>
         x
           .reshape([x.size, 1])
           .eq(numbers.reshape([1, classes]))

@@ -2,6 +2,7 @@
 import { fail, formatShape, full, isInteger, stack } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { checkWhole } from '../check.ts';
+import type { CollectedMetric } from './collected.ts';
 
 /** `Result` is a number, or for metrics such as a confusion matrix anything else. */
 export interface Metric<Result = number> {
@@ -107,17 +108,35 @@ export const meanAbsoluteError = regression('mae', (d) => d.abs());
 /** Mean of (output - target)². */
 export const meanSquaredError = regression('mse', (d) => d.mul(d));
 
+/** Square root of the mean of (output - target)². */
+export const rootMeanSquaredError: Metric = {
+  ...meanSquaredError,
+  name: 'rmse',
+  result: (sums) => Math.sqrt(meanSquaredError.result(sums)),
+};
+
 const named: Readonly<Record<string, Metric>> = {
   accuracy,
   binaryAccuracy,
   mae: meanAbsoluteError,
   mse: meanSquaredError,
+  rmse: rootMeanSquaredError,
 };
 
 /** Metrics that `metrics: [...]` takes by name. */
-export type MetricName = 'accuracy' | 'binaryAccuracy' | 'mae' | 'mse';
+export type MetricName = 'accuracy' | 'binaryAccuracy' | 'mae' | 'mse' | 'rmse';
 
-export function resolveMetrics(metrics: readonly (MetricName | Metric)[]): Metric[] {
+/** Everything that `metrics: [...]` takes. */
+export type AnyMetric = MetricName | Metric | CollectedMetric;
+
+export interface ResolvedMetrics {
+  /** Summed up on the backend, in training too. */
+  readonly summed: readonly Metric[];
+  /** Gathered on the host, in evaluation. */
+  readonly collected: readonly CollectedMetric[];
+}
+
+export function resolveMetrics(metrics: readonly AnyMetric[]): ResolvedMetrics {
   const found = metrics.map((metric) =>
     typeof metric === 'string'
       ? (named[metric] ?? fail('Trainer', 'unknown metric', metric, Object.keys(named).join(', ')))
@@ -128,5 +147,8 @@ export function resolveMetrics(metrics: readonly (MetricName | Metric)[]): Metri
       fail('Trainer', 'two metrics have one name', metric.name);
     }
   });
-  return found;
+  return {
+    summed: found.filter((metric): metric is Metric => 'batch' in metric),
+    collected: found.filter((metric): metric is CollectedMetric => 'collect' in metric),
+  };
 }

@@ -8,12 +8,16 @@ export interface Progress {
   /** Steps done in this epoch, and all it has. */
   readonly step: number;
   readonly steps: number;
+  /** Samples seen in this epoch. */
+  readonly samples?: number;
   /** Mean over the epoch so far. */
   readonly loss: number;
   readonly metrics: Readonly<Record<string, number>>;
   readonly samplesPerSecond: number;
   /** Estimated seconds to the end of the last epoch, validation not counted. */
   readonly secondsLeft: number;
+  /** Share of the time in which the step waited for batches. */
+  readonly waiting?: number;
 }
 
 /** An epoch that is over. */
@@ -32,6 +36,12 @@ export interface EpochRecord {
   /** Training alone, validation left out. */
   readonly seconds: number;
   readonly samplesPerSecond: number;
+  /** Share of the time in which the step waited for batches. */
+  readonly waiting?: number;
+  /** Updates of the weights so far. */
+  readonly updates?: number;
+  /** What the loss is multiplied by, in float16. */
+  readonly lossScale?: number;
 }
 
 /** Shows progress somewhere. */

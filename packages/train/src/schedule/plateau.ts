@@ -1,6 +1,8 @@
 /** A schedule that follows a metric instead of time. */
 import { fail } from '@hebb/core';
 import { checkNumber, checkWhole } from '../check.ts';
+import { Monitor } from '../callbacks/monitor.ts';
+import type { Json } from '../checkpoint/json.ts';
 import type { EpochRecord } from '../progress/progress.ts';
 import { Scheduler } from './scheduler.ts';
 
@@ -64,24 +66,37 @@ export class ReduceLROnPlateau extends Scheduler {
     });
   }
 
+  override save(): Json {
+    return {
+      ...(super.save() as object),
+      best: this.#best,
+      bad: this.#bad,
+      cooling: this.#cooling,
+      rates: this.#rates ?? null,
+    };
+  }
+  override load(state: Json): void {
+    const saved = state as {
+      readonly best: number;
+      readonly bad: number;
+      readonly cooling: number;
+      readonly rates: readonly number[] | null;
+    };
+    this.#best = saved.best;
+    this.#bad = saved.bad;
+    this.#cooling = saved.cooling;
+    this.#rates = saved.rates === null ? undefined : [...saved.rates];
+    super.load(state);
+  }
+
   override step(metric?: number): void {
     if (metric === undefined) fail('ReduceLROnPlateau', 'step needs the metric');
     this.#observe(metric);
     super.step();
   }
   override epochEnded(record: EpochRecord): void {
-    const { monitor } = this.#options;
-    const { loss, metrics } = record.validation ?? record;
-    const value = monitor === 'loss' ? loss : metrics[monitor];
-    if (value === undefined) {
-      fail(
-        'ReduceLROnPlateau',
-        'the metric it watches is not there',
-        monitor,
-        ['loss', ...Object.keys(metrics)].join(', '),
-      );
-    }
-    this.#observe(value);
+    const { monitor, mode } = this.#options;
+    this.#observe(new Monitor('ReduceLROnPlateau', { monitor, mode }).valueOf(record));
     super.epochEnded(record);
   }
 

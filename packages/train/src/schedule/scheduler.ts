@@ -1,5 +1,7 @@
 /** Learning-rate schedules: the rate as a function of how many steps or epochs have passed. */
 import { fail } from '@hebb/core';
+import { checkWhole } from '../check.ts';
+import type { Json } from '../checkpoint/json.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { EpochRecord } from '../progress/progress.ts';
 
@@ -67,6 +69,16 @@ export abstract class Scheduler {
     if (this.interval !== 'epoch') return;
     this.#count += 1;
     this.apply(true);
+  }
+
+  /** Where it stands, for a checkpoint. */
+  save(): Json {
+    return { count: this.#count };
+  }
+  /** Goes where `save` was. Throws for what no schedule saved. */
+  load(state: Json): void {
+    const { count } = (state ?? {}) as { readonly count?: Json };
+    this.count = checkWhole('Scheduler.load', 'count', count, 0);
   }
 
   /** `release`: nothing pending depends on the old rates, so their buffers go at once. */

@@ -2,8 +2,7 @@
 import { HebbError, Tensor, compile, defaultGenerator, where, zeros } from '@hebb/core';
 import type { Variable } from '@hebb/core';
 import type { Module } from '@hebb/nn';
-import { withMode } from '@hebb/nn';
-import { clip, lossOf } from './steps.ts';
+import { clip, inPrecision, lossOf } from './steps.ts';
 import type { StepSettings } from './steps.ts';
 
 /** Training stopped because numbers are no longer finite. The model keeps its last sound state. */
@@ -76,12 +75,14 @@ export async function diagnose(
         }),
       );
       try {
-        const output = withMode(model, true, () => model.forward(...xs));
-        const value = lossOf(loss, output, y);
+        const [value, ...inLayers] = inPrecision(settings, true, () => {
+          const output = lossOf(loss, model.forward(...xs), y);
+          return [output, ...counts];
+        }) as [Tensor, ...Tensor[]];
         const grads = clip(optimizer.gradients(value), settings);
         return {
           loss: value,
-          layers: counts,
+          layers: inLayers,
           gradients: grads.map(countBad),
           values: model.parameters().map((parameter) => countBad(parameter.value)),
         };

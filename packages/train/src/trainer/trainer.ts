@@ -1,117 +1,72 @@
 /** The training loop: batches in, history out. */
-import { capture, compile, defaultGenerator, dtypeInfo, fail, fromBits, sizeOf } from '@hebb/core';
+import { defaultGenerator, fail, fromBits } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { withMode } from '@hebb/nn';
 // eslint-disable-next-line @nx/enforce-module-boundaries -- the package's own file, chosen by the runtime: no relative path says that
 import { reporterFor } from '#progress';
+import { ExponentialMovingAverage } from '../average/ema.ts';
+import { callbackKeys, stateOf } from '../callbacks/callback.ts';
+import type { Callback, CallbackState } from '../callbacks/callback.ts';
+import { EarlyStopping } from '../callbacks/early-stopping.ts';
+import { logTo } from '../callbacks/logger.ts';
 import { checkNumber, checkOptions, checkWhole } from '../check.ts';
+import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/checkpoint.ts';
+import type { Checkpoint } from '../checkpoint/checkpoint.ts';
+import type { Json } from '../checkpoint/json.ts';
+import { CheckpointKeeper } from '../checkpoint/keeper.ts';
+import type { Best, Skipped } from '../checkpoint/keeper.ts';
+import {
+  aliasesOf,
+  checkVariables,
+  readVariables,
+  runVariables,
+  writeVariables,
+} from '../checkpoint/run-state.ts';
+import type { Column, Dataset } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
-import type { Batch } from '../data/loader.ts';
-import type { Dataset } from '../data/dataset.ts';
-import { confusion } from '../metrics/confusion.ts';
 import type { ConfusionMatrix } from '../metrics/confusion.ts';
 import { resolveMetrics } from '../metrics/metric.ts';
-import type { Metric, MetricName } from '../metrics/metric.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
-import type { EpochRecord, Progress, Reporter } from '../progress/progress.ts';
-import type { ProgressStyle } from '../progress/silent.ts';
+import { requireHalf } from '../precision/autocast.ts';
+import type { AutocastOptions } from '../precision/autocast.ts';
+import { LossScaler } from '../precision/loss-scaler.ts';
+import type { EpochRecord, Reporter } from '../progress/progress.ts';
 import type { Scheduler } from '../schedule/scheduler.ts';
-import { assign, checkLabels, inputsOf } from './columns.ts';
-import type { ColumnOptions, Columns } from './columns.ts';
-import { diagnose, nonFinite } from './diagnose.ts';
-import { Pulse } from './pulse.ts';
-import { EvaluationStep, TrainStep, summarize } from './steps.ts';
-import type { Loss, Model, StepSettings } from './steps.ts';
+import { Engine } from './engine.ts';
+import { trainEpoch } from './epoch.ts';
+import type { EpochPosition } from './epoch.ts';
+import { fitOptions, trainerOptions } from './options.ts';
+import type {
+  EvaluateOptions,
+  Evaluation,
+  FitOptions,
+  History,
+  Precision,
+  TrainerOptions,
+} from './options.ts';
+import { findLearningRate, overfitBatch } from './probes.ts';
+import type {
+  LearningRateCurve,
+  LearningRateOptions,
+  OverfitOptions,
+  OverfitResult,
+} from './probes.ts';
+import type { Model } from './steps.ts';
 
-export interface TrainerOptions extends ColumnOptions {
-  readonly model: Model;
-  readonly loss: Loss;
-  /** Gets the model's parameters, unless some were attached before. */
-  readonly optimizer: Optimizer;
-  /** By name (`accuracy`, `binaryAccuracy`, `mae`, `mse`) or made by you. */
-  readonly metrics?: readonly (MetricName | Metric)[];
-  /** Changes the learning rate after each step or epoch. */
-  readonly schedule?: Scheduler;
-  /** Decides the order of samples and the dropout masks; default 0. */
-  readonly seed?: number;
-  /** Scales gradients so that their common norm is at most this. */
-  readonly clipGradNorm?: number;
-  /** Keeps each entry of the gradients within plus or minus this. */
-  readonly clipGradValue?: number;
-}
-
-export interface FitOptions {
-  /** Default 1. */
-  readonly epochs?: number;
-  /** Default 32. */
-  readonly batchSize?: number;
-  /** Evaluated after each epoch. */
-  readonly validation?: Dataset;
-  /** Default true. */
-  readonly shuffle?: boolean;
-  /** Leave out a smaller last batch; default false: it is a second compiled size. */
-  readonly dropLast?: boolean;
-  /** Look for NaN and infinities in the data; default true. */
-  readonly checkFinite?: boolean;
-  /**
-   * `auto` (default): a bar on a terminal, else a line for each epoch, on standard error; nothing in
-   * browsers and workers. Or a reporter of your own.
-   */
-  readonly progress?: ProgressStyle | Reporter;
-  /** Called a few times a second. */
-  readonly onProgress?: (progress: Progress) => void;
-  /** Called after each epoch; `false` ends the training. */
-  readonly onEpoch?: (
-    record: EpochRecord,
-    trainer: Trainer,
-  ) => boolean | void | Promise<boolean | void>;
-  /** Ends the training with the signal's reason as error. */
-  readonly signal?: AbortSignal;
-}
-
-export interface History {
-  readonly epochs: readonly EpochRecord[];
-  /** True when `onEpoch` ended it. */
+/** What a checkpoint holds beside tensors. */
+interface RunState {
+  readonly [name: string]: Json;
+  readonly epoch: number;
+  readonly updates: number;
+  readonly position: EpochPosition | null;
+  readonly records: readonly Json[];
   readonly stopped: boolean;
+  readonly rates: readonly { readonly lr: number; readonly momentum: number }[];
+  readonly schedule: Json;
+  readonly totals: { readonly [name: string]: readonly number[] };
+  readonly callbacks: { readonly [key: string]: Json };
+  readonly best: { readonly value: number; readonly epoch: number } | null;
+  readonly aliases: { readonly [name: string]: string };
 }
-
-export interface EvaluateOptions {
-  /** Default 128. */
-  readonly batchSize?: number;
-  readonly signal?: AbortSignal;
-}
-
-export interface Evaluation {
-  readonly loss: number;
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly samples: number;
-  readonly seconds: number;
-}
-
-const trainerOptions = [
-  'model',
-  'loss',
-  'optimizer',
-  'metrics',
-  'schedule',
-  'seed',
-  'clipGradNorm',
-  'clipGradValue',
-  'inputs',
-  'target',
-];
-const fitOptions = [
-  'epochs',
-  'batchSize',
-  'validation',
-  'shuffle',
-  'dropLast',
-  'checkFinite',
-  'progress',
-  'onProgress',
-  'onEpoch',
-  'signal',
-];
 
 /**
  * Trains a model on a data set:
@@ -132,17 +87,28 @@ export class Trainer {
   readonly optimizer: Optimizer;
   readonly schedule: Scheduler | undefined;
   readonly seed: number;
-  readonly #metrics: readonly Metric[];
-  readonly #columnOptions: ColumnOptions;
-  readonly #settings: StepSettings;
-  readonly #train: TrainStep;
-  readonly #evaluate: EvaluationStep;
+  /** The running averages, with `ema`. */
+  readonly ema: ExponentialMovingAverage | undefined;
+  /** What scales the loss, with float16. */
+  readonly scaler: LossScaler | undefined;
+  readonly #accumulate: number;
+  readonly #engine: Engine;
+  readonly #callbacks: readonly Callback[];
+  readonly #keeper: CheckpointKeeper | undefined;
+  readonly #half: AutocastOptions | undefined;
   #epoch = 0;
+  #updates = 0;
+  #records: EpochRecord[] = [];
+  /** Within an epoch: where it stands. */
+  #position: EpochPosition | undefined;
+  #restored = false;
+  #stopped = false;
   #busy = false;
+  #skipped: readonly Skipped[] = [];
 
   constructor(options: TrainerOptions) {
     checkOptions('Trainer', options, trainerOptions);
-    const { model, loss, optimizer, metrics = [], schedule, seed = 0 } = options;
+    const { model, loss, optimizer, metrics = [], schedule, seed = 0, accumulate = 1 } = options;
     if (typeof loss !== 'function' && typeof loss?.forward !== 'function') {
       fail('Trainer', 'loss is neither a function nor a module', typeof loss);
     }
@@ -150,28 +116,52 @@ export class Trainer {
     this.optimizer = optimizer;
     this.schedule = schedule;
     this.seed = checkWhole('Trainer', 'seed', seed, 0);
-    this.#metrics = resolveMetrics(metrics);
-    this.#columnOptions = options;
+    this.#accumulate = checkWhole('Trainer', 'accumulate', accumulate);
     if (options.clipGradNorm !== undefined) {
       checkNumber('Trainer', 'clipGradNorm', options.clipGradNorm, { low: 0 });
     }
+    const { summed, collected } = resolveMetrics(metrics);
     if (!optimizer.attached) optimizer.attach(model.parameters());
     schedule?.attach(optimizer);
-    this.#settings = {
+    const { ema = false } = options;
+    if (ema !== false) {
+      this.ema = new ExponentialMovingAverage(model.parameters(), ema === true ? {} : ema);
+    }
+    const { autocast, scaler } = precisionOf(options.precision ?? 'float32');
+    this.#half = autocast;
+    this.scaler = scaler;
+    this.#keeper = options.checkpoint && new CheckpointKeeper(options.checkpoint);
+    this.#callbacks = callbacksOf(options);
+    this.#engine = new Engine({
       model,
       loss,
       optimizer,
-      metrics: this.#metrics,
+      metrics: summed,
+      collected,
+      columns: options,
       clipGradNorm: options.clipGradNorm,
       clipGradValue: options.clipGradValue,
-    };
-    this.#train = new TrainStep(this.#settings);
-    this.#evaluate = new EvaluationStep(this.#settings);
+      ema: this.ema,
+      autocast,
+      scaler,
+    });
   }
 
   /** Epochs trained so far. */
   get epoch(): number {
     return this.#epoch;
+  }
+  /** Updates of the weights so far. */
+  get updates(): number {
+    return this.#updates;
+  }
+  /** Records of all epochs so far, those of the checkpoint that was resumed included. */
+  get records(): readonly EpochRecord[] {
+    return this.#records;
+  }
+  /** Damaged checkpoints that `resume` passed over. */
+  get skippedCheckpoints(): readonly Skipped[] {
+    return this.#skipped;
   }
 
   /**
@@ -181,136 +171,111 @@ export class Trainer {
    */
   async fit(data: Dataset, options: FitOptions = {}): Promise<History> {
     checkOptions('Trainer.fit', options, fitOptions);
-    const { epochs = 1, batchSize = 32, validation, signal } = options;
+    const { epochs = 1, validation, progress = 'auto', resume = false } = options;
     checkWhole('Trainer.fit', 'epochs', epochs);
-    const loader = new DataLoader(data, {
-      batchSize,
-      shuffle: options.shuffle ?? true,
-      seed: this.seed,
-      dropLast: options.dropLast ?? false,
-      checkFinite: options.checkFinite ?? true,
-    });
+    const loader = loaderFor(data, options, this.seed);
     if (validation !== undefined && validation.length < 1) {
       fail('Trainer.fit', 'the validation data set is empty');
     }
+    if (resume && this.#keeper === undefined) {
+      fail('Trainer.fit', 'resume needs the option checkpoint of the trainer');
+    }
+    if (this.#half !== undefined) requireHalf('Trainer.fit', this.#half.dtype);
     if (this.#busy) fail('Trainer.fit', 'is already running');
     this.#busy = true;
-    const { progress = 'auto' } = options;
     const reporter = typeof progress === 'string' ? reporterFor(progress) : progress;
-    const records: EpochRecord[] = [];
-    let stopped = false;
+    const callbacks = [
+      ...this.#callbacks,
+      { epochEnd: options.onEpoch?.bind(options) } as Callback,
+    ];
     try {
-      if (this.#epoch === 0) defaultGenerator.seed(this.seed);
-      const last = this.#epoch + epochs;
-      while (this.#epoch < last && !stopped) {
-        const trained = await this.#trainEpoch(loader, { last, reporter, options });
-        let record = trained;
-        if (validation !== undefined) {
-          const { loss, metrics } = await this.evaluate(validation, {
-            batchSize: Math.max(batchSize, 128),
-            ...(signal && { signal }),
-          });
-          record = { ...trained, validation: { loss, metrics } };
-        }
-        this.#epoch += 1;
-        this.schedule?.epochEnded(record);
-        records.push(record);
-        reporter.epoch?.(record, last);
-        stopped = (await options.onEpoch?.(record, this)) === false;
+      if (resume) await this.#resume(loader);
+      else this.#stopped = false;
+      if (this.#epoch === 0 && !this.#restored) defaultGenerator.seed(this.seed);
+      const first = resume ? 0 : this.#records.length;
+      const last = resume ? epochs : this.#epoch + epochs;
+      for (const callback of callbacks) {
+        await callback.fitStart?.({ trainer: this, epochs: last, resumed: this.#restored });
       }
+      while (this.#epoch < last && !this.#stopped) {
+        await this.#runEpoch(loader, { last, reporter, callbacks, options });
+      }
+      const history: History = { epochs: this.#records.slice(first), stopped: this.#stopped };
+      for (const callback of callbacks) await callback.fitEnd?.(history, this);
+      return history;
+    } catch (error) {
+      for (const callback of callbacks) await callback.fitFailed?.(error, this);
+      throw error;
     } finally {
+      // An epoch that did not end starts over in the next `fit`.
+      this.#position = undefined;
       reporter.end?.();
       this.#busy = false;
     }
-    return { epochs: records, stopped };
   }
 
-  async #trainEpoch(
+  async #runEpoch(
     loader: DataLoader,
-    run: { last: number; reporter: Reporter; options: FitOptions },
-  ): Promise<EpochRecord> {
-    const { last: epochs, reporter, options } = run;
-    const epoch = this.#epoch + 1;
-    const step = this.#train;
-    const order = await loader.order(this.#epoch);
-    await step.totals.clear();
-    step.restart();
-    const pulse = new Pulse();
-    const steps = loader.length;
-    let samples = 0;
-    let lr = this.optimizer.lr;
-    for (let k = 0; k < steps; k++) {
-      options.signal?.throwIfAborted();
-      const batch = loader.batch(order, k);
-      const { inputs, target } = this.#prepare(batch);
-      lr = this.optimizer.lr;
-      await consume([...inputs, target], () => step.run(inputs, target));
-      samples += batch.size;
-      this.schedule?.stepEnded();
-      if (!pulse.due(k + 1 === steps)) continue;
-
-      const failed = await step.take();
-      if (failed !== undefined) {
-        const again = this.#prepare(loader.batch(order, failed));
-        const findings = await diagnose(this.#settings, again.inputs, again.target);
-        throw nonFinite({ epoch, epochs, step: failed + 1, steps }, findings);
-      }
-      const seconds = pulse.seconds;
-      const progress: Progress = {
-        epoch,
-        epochs,
-        step: k + 1,
-        steps,
-        ...summarize(step.totals, this.#metrics, samples),
-        samplesPerSecond: samples / seconds,
-        secondsLeft: (seconds / (k + 1)) * (steps * (epochs - epoch + 1) - (k + 1)),
-      };
-      reporter.step?.(progress);
-      options.onProgress?.(progress);
-      await pulse.rest();
+    run: {
+      readonly last: number;
+      readonly reporter: Reporter;
+      readonly callbacks: readonly Callback[];
+      readonly options: FitOptions;
+    },
+  ): Promise<void> {
+    const { last, reporter, callbacks, options } = run;
+    const { validation, batchSize = 32, signal } = options;
+    for (const callback of callbacks) {
+      await callback.epochStart?.({ trainer: this, epoch: this.#epoch + 1 });
     }
-    const seconds = pulse.seconds;
-    return {
-      epoch,
-      ...summarize(step.totals, this.#metrics, samples),
-      lr,
-      samples,
-      seconds,
-      samplesPerSecond: samples / seconds,
-    };
-  }
-
-  #columns: Columns | undefined;
-  #outputShape: readonly number[] | undefined;
-
-  /** The batch as what a step takes; the first one is also checked against the model. */
-  #prepare(batch: Batch): { inputs: Tensor[]; target: Tensor } {
-    const columns = (this.#columns ??= assign(batch, this.#columnOptions));
-    const { inputs, target } = columns.of(batch);
-    if (this.#outputShape === undefined) {
-      const traced = capture(
-        (xs: readonly Tensor[]) => withMode(this.model, false, () => this.model.forward(...xs)),
-        [inputs],
-      );
-      const { graph } = traced;
-      this.#outputShape = graph.values[graph.outputs[0]!]!.shape;
+    const trained = await trainEpoch({
+      trainer: this,
+      engine: this.#engine,
+      loader,
+      accumulate: this.#accumulate,
+      epoch: this.#epoch,
+      epochs: last,
+      position: this.#position,
+      callbacks,
+      reporter,
+      options,
+      moved: async (position, failed) => {
+        this.#updates += 1;
+        this.#position = position;
+        if (this.#keeper?.dueAfterStep(this.#updates) !== true) return true;
+        // Steps after one that failed did nothing: they are no state to go on from.
+        if ((await failed()) !== undefined) return false;
+        await this.#keeper.write(await this.save(), this.#updates, false);
+        return true;
+      },
+    });
+    let record = trained;
+    if (validation !== undefined) {
+      const { loss, metrics } = await this.evaluate(validation, {
+        batchSize: Math.max(batchSize, 128),
+        ...(signal && { signal }),
+      });
+      record = { ...trained, validation: { loss, metrics } };
     }
-    checkLabels(batch, columns.targetName, this.#outputShape);
-    return { inputs, target };
+    this.#epoch += 1;
+    this.#position = undefined;
+    this.schedule?.epochEnded(record);
+    this.#records.push(record);
+    reporter.epoch?.(record, last);
+    for (const callback of callbacks) {
+      if ((await callback.epochEnd?.(record, this)) === false) this.#stopped = true;
+    }
+    if (this.#keeper === undefined) return;
+    const best = this.#keeper.judge(record);
+    const ends = this.#stopped || this.#epoch === last;
+    if (best || this.#keeper.dueAfterEpoch(this.#epoch, ends)) {
+      await this.#keeper.write(await this.save(), this.#updates, best);
+    }
   }
 
   /** Loss and metrics over a data set, in evaluation mode. */
   async evaluate(data: Dataset, options: EvaluateOptions = {}): Promise<Evaluation> {
-    const start = performance.now();
-    const step = this.#evaluate;
-    await step.totals.clear();
-    const samples = await this.#over(data, options, async (batch) => {
-      const { inputs, target } = this.#prepare(batch);
-      await consume([...inputs, target], () => step.run(inputs, target));
-    });
-    await step.totals.take();
-    const { loss, metrics } = summarize(step.totals, this.#metrics, samples);
-    return { loss, metrics, samples, seconds: (performance.now() - start) / 1000 };
+    return this.#averaged(options, () => this.#engine.evaluate(data, options));
   }
 
   /** Counts of wanted against chosen classes over a data set. */
@@ -318,18 +283,7 @@ export class Trainer {
     data: Dataset,
     { labels, ...options }: EvaluateOptions & { readonly labels?: readonly string[] } = {},
   ): Promise<ConfusionMatrix> {
-    const metric = confusion(labels);
-    const step = new EvaluationStep({ model: this.model, metrics: [metric] });
-    try {
-      await this.#over(data, options, async (batch) => {
-        const { inputs, target } = this.#prepare(batch);
-        await consume([...inputs, target], () => step.run(inputs, target));
-      });
-      await step.totals.take();
-      return metric.result(step.totals.sums(`metric ${metric.name}`));
-    } finally {
-      step.dispose();
-    }
+    return this.#averaged(options, () => this.#engine.confusionMatrix(data, labels, options));
   }
 
   /**
@@ -337,72 +291,221 @@ export class Trainer {
    * Shape: [N, ...]. Held on the host.
    */
   async predict(data: Dataset, options: EvaluateOptions = {}): Promise<Tensor> {
-    const run = compile(
-      (inputs: Tensor[]) => withMode(this.model, false, () => this.model.forward(...inputs)),
-      { name: 'prediction step', donate: [0] },
-    );
-    const parts: Tensor[] = [];
-    try {
-      await this.#over(data, options, async (batch) => {
-        const inputs = inputsOf(batch, this.#columnOptions);
-        let output: Tensor | undefined;
-        await consume(inputs, async () => (output = await run(inputs)));
-        parts.push(fromBits(await output!.bits(), output!.shape, output!.dtype));
-        output!.dispose();
-      });
-    } finally {
-      run.dispose();
-    }
-    return joinRows(parts);
+    return this.#averaged(options, () => this.#engine.predict(data, options));
   }
 
-  /** Calls `use` with each batch of a data set, in order, now and then letting other work in. */
-  async #over(
+  /** The state dict that evaluation uses: with `ema` the averages in the place of the parameters. */
+  async evaluatedState(): Promise<Readonly<Record<string, Tensor>>> {
+    return this.#averaged({}, () => this.model.stateDict());
+  }
+
+  #averaged<T>({ average = true }: EvaluateOptions, body: () => Promise<T>): Promise<T> {
+    return average && this.ema !== undefined ? this.ema.during(body) : body();
+  }
+
+  /**
+   * Loss against learning rate: trains with a rate that grows from step to step until the loss explodes,
+   * then puts everything back. Smith 2017, arXiv:1506.01186.
+   */
+  async findLearningRate(
     data: Dataset,
-    { batchSize = 128, signal }: EvaluateOptions,
-    use: (batch: Batch) => Promise<void>,
-  ): Promise<number> {
-    const loader = new DataLoader(data, { batchSize });
-    const pulse = new Pulse();
-    for await (const batch of loader.epoch()) {
-      signal?.throwIfAborted();
-      await use(batch);
-      if (pulse.due(false)) await pulse.rest();
+    options: LearningRateOptions = {},
+  ): Promise<LearningRateCurve> {
+    return this.#probe(() => findLearningRate(this.#engine, data, this.seed, options));
+  }
+
+  /**
+   * Trains on one batch again and again, then puts everything back: a model that cannot learn a few samples
+   * by heart has a mistake in it.
+   */
+  async overfitBatch(data: Dataset, options: OverfitOptions = {}): Promise<OverfitResult> {
+    return this.#probe(() => overfitBatch(this.#engine, data, this.seed, options));
+  }
+
+  async #probe<T>(body: () => Promise<T>): Promise<T> {
+    if (this.#busy) fail('Trainer', 'is running');
+    this.#busy = true;
+    const { totals } = this.#engine.train;
+    const variables = runVariables(this.#parts());
+    const before = await readVariables(variables);
+    const sums = await totals.save();
+    const rates = this.#rates();
+    try {
+      return await body();
+    } finally {
+      writeVariables(variables, before);
+      this.#setRates(rates);
+      await totals.clear();
+      totals.restore(sums.host, sums.device);
+      this.#busy = false;
     }
-    return loader.samples;
+  }
+
+  #parts() {
+    const { model, optimizer, ema, scaler } = this;
+    return { model, optimizer, ema, scaler, others: this.#engine.others };
+  }
+  #rates(): RunState['rates'] {
+    return this.optimizer.groups.map(({ lr, momentum }) => ({ lr, momentum }));
+  }
+  #setRates(rates: RunState['rates']): void {
+    this.optimizer.groups.forEach((group, i) => rates[i] !== undefined && group.set(rates[i]));
+  }
+
+  /**
+   * The whole run as the bytes of a checkpoint (safetensors): weights, optimizer, schedule, generators,
+   * averages, position, metrics so far and the state of callbacks.
+   */
+  async save(): Promise<Uint8Array> {
+    const tensors = await readVariables(runVariables(this.#parts()));
+    const { host, device } = await this.#engine.train.totals.save();
+    for (const [name, column] of device) tensors.set(`totals.${name}`, column);
+    const callbacks: Record<string, Json> = {};
+    const keys = callbackKeys(this.#callbacks);
+    for (const [i, callback] of this.#callbacks.entries()) {
+      const saved = await callback.save?.();
+      if (saved?.values !== undefined) callbacks[keys[i]!] = saved.values;
+      for (const [name, tensor] of Object.entries(saved?.tensors ?? {})) {
+        const { shape, dtype } = tensor;
+        tensors.set(`callback.${keys[i]!}.${name}`, { data: await tensor.bits(), shape, dtype });
+      }
+    }
+    const best: Best | undefined = this.#keeper?.best;
+    const state: RunState = {
+      epoch: this.#epoch,
+      updates: this.#updates,
+      position: this.#position ?? null,
+      records: this.#records as readonly object[] as readonly Json[],
+      stopped: this.#stopped,
+      rates: this.#rates(),
+      schedule: this.schedule?.save() ?? null,
+      totals: host,
+      callbacks,
+      best: best === undefined ? null : { ...best },
+      aliases: aliasesOf(this.model),
+    };
+    return encodeCheckpoint({ tensors, state });
+  }
+
+  /**
+   * Goes where a checkpoint was; the next `fit` goes on from there. All of it or, when it is damaged or of
+   * another model (the error lists missing, unexpected and differing names), nothing. `data` is needed only
+   * where layers draw from generators of their own and no step has run.
+   */
+  async load(bytes: Uint8Array, data?: Dataset): Promise<void> {
+    if (this.#busy) fail('Trainer.load', 'fit is running');
+    await this.#restore(await decodeCheckpoint(bytes), data && new DataLoader(data));
+  }
+
+  async #resume(loader: DataLoader): Promise<void> {
+    const found = await this.#keeper!.latest();
+    if (found === undefined) return;
+    this.#skipped = found.skipped;
+    for (const { name, reason } of found.skipped) {
+      console.warn(`hebb: checkpoint ${name} is passed over: ${reason}`);
+    }
+    await this.#restore(found.checkpoint, loader);
+  }
+
+  async #restore({ tensors, state }: Checkpoint, loader: DataLoader | undefined): Promise<void> {
+    const saved = state as RunState;
+    const [own, totals] = [new Map<string, Column>(), new Map<string, Column>()];
+    const forCallbacks: Record<string, Tensor> = {};
+    for (const [name, column] of tensors) {
+      if (name.startsWith('totals.')) totals.set(name.slice('totals.'.length), column);
+      else if (name.startsWith('callback.')) {
+        const { data, shape, dtype } = column;
+        forCallbacks[name.slice('callback.'.length)] = fromBits(data, shape, dtype);
+      } else own.set(name, column);
+    }
+    const needsOthers = [...own.keys()].some((name) => name.startsWith('other.'));
+    const others =
+      needsOthers && loader !== undefined
+        ? await this.#engine.otherVariables(await loader.batch((await loader.plan(0))[0]!))
+        : this.#engine.others;
+    const variables = runVariables({ ...this.#parts(), others });
+    checkVariables(variables, own);
+    if (saved.rates.length !== this.optimizer.groups.length) {
+      fail(
+        'Trainer.load',
+        'the checkpoint has another number of parameter groups',
+        `${saved.rates.length}`,
+        `${this.optimizer.groups.length}`,
+      );
+    }
+    writeVariables(variables, own);
+    this.schedule?.load(saved.schedule);
+    this.#setRates(saved.rates);
+    await this.#engine.train.totals.clear();
+    this.#engine.train.totals.restore(saved.totals, totals);
+    const keys = callbackKeys(this.#callbacks);
+    for (const [i, callback] of this.#callbacks.entries()) {
+      const key = keys[i]!;
+      const own: CallbackState | undefined = stateOf(saved.callbacks[key], forCallbacks, `${key}.`);
+      if (own !== undefined) await callback.restore?.(own);
+    }
+    if (this.#keeper !== undefined) this.#keeper.best = saved.best ?? undefined;
+    this.#epoch = saved.epoch;
+    this.#updates = saved.updates;
+    this.#position = saved.position ?? undefined;
+    this.#records = [...(saved.records as readonly object[] as readonly EpochRecord[])];
+    this.#stopped = saved.stopped;
+    this.#restored = true;
   }
 
   /** Frees the compiled steps and their sums. The model and the optimizer stay as they are. */
   dispose(): void {
-    this.#train.dispose();
-    this.#evaluate.dispose();
+    this.#engine.dispose();
+    this.ema?.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();
   }
 }
 
-/** Host tensors one below the other. */
-async function joinRows(parts: readonly Tensor[]): Promise<Tensor> {
-  const { shape, dtype } = parts[0]!;
-  const rows = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
-  const all = dtypeInfo(dtype).allocate(sizeOf([rows, ...shape.slice(1)]));
-  let at = 0;
-  for (const part of parts) {
-    const bits = await part.bits();
-    // One overload of `set` stands for all: both arrays are of the dtype's own class.
-    (all as Float64Array).set(bits as Float64Array, at);
-    at += bits.length;
-  }
-  return fromBits(all, [rows, ...shape.slice(1)], dtype);
+function loaderFor(data: Dataset, options: FitOptions, seed: number): DataLoader {
+  const { batchSize = 32, shuffle, dropLast, checkFinite = true, sampler, batchSampler } = options;
+  const ordered = sampler === undefined && batchSampler === undefined;
+  return new DataLoader(data, {
+    batchSize,
+    shuffle: shuffle ?? ordered,
+    seed,
+    dropLast: dropLast ?? false,
+    checkFinite,
+    ...(sampler && { sampler }),
+    ...(batchSampler && { batchSampler }),
+  });
 }
 
-/** Runs a step that takes the tensors over; frees them when it fails before that. */
-async function consume(tensors: readonly Tensor[], step: () => Promise<unknown>): Promise<void> {
-  try {
-    await step();
-  } catch (error) {
-    for (const tensor of tensors) tensor.dispose();
-    throw error;
+/** Callbacks in the order they are called: those that options make come first. */
+function callbacksOf({ earlyStopping, logger, callbacks = [] }: TrainerOptions): Callback[] {
+  const made: Callback[] = [];
+  if (earlyStopping !== undefined) {
+    made.push(
+      new EarlyStopping(
+        typeof earlyStopping === 'number' ? { patience: earlyStopping } : earlyStopping,
+      ),
+    );
   }
+  if (logger !== undefined) made.push('to' in logger ? logTo(logger.to, logger) : logTo(logger));
+  return [...made, ...callbacks];
+}
+
+function precisionOf(precision: Precision): {
+  autocast: AutocastOptions | undefined;
+  scaler: LossScaler | undefined;
+} {
+  if (precision === 'float32') return { autocast: undefined, scaler: undefined };
+  const options = typeof precision === 'string' ? { dtype: precision } : precision;
+  if (options.dtype !== 'float16' && options.dtype !== 'bfloat16') {
+    fail(
+      'Trainer',
+      'unknown precision',
+      String(options.dtype),
+      'float32, float16, bfloat16 or { dtype }',
+    );
+  }
+  const { lossScale = {}, ...autocast } = options as Exclude<Precision, string>;
+  const scales = options.dtype === 'float16' && lossScale !== false;
+  return { autocast, scaler: scales ? new LossScaler(lossScale) : undefined };
 }

@@ -1,0 +1,139 @@
+/** The variables of a run by name, and putting saved values into them. */
+import { defaultGenerator, formatShape, fromBits, realize } from '@hebb/core';
+import type { Variable } from '@hebb/core';
+import { ModuleBuffer } from '@hebb/nn';
+import type { Module } from '@hebb/nn';
+import type { ExponentialMovingAverage } from '../average/ema.ts';
+import type { Column } from '../data/dataset.ts';
+import type { Optimizer } from '../optim/optimizer.ts';
+import type { LossScaler } from '../precision/loss-scaler.ts';
+import { CheckpointError } from './checkpoint.ts';
+
+export interface RunParts {
+  readonly model: Module;
+  readonly optimizer: Optimizer;
+  readonly ema?: ExponentialMovingAverage | undefined;
+  readonly scaler?: LossScaler | undefined;
+  /** What a step writes beside these: generators of dropout layers, variables of the user's. */
+  readonly others: readonly Variable[];
+}
+
+/** Everything that decides how a run goes on, but for plain numbers. */
+export function runVariables(parts: RunParts): Map<string, Variable> {
+  const { model, optimizer, ema, scaler, others } = parts;
+  const found = new Map<string, Variable>();
+  const parameters = model.namedParameters();
+  for (const [name, variable] of [...parameters, ...model.namedBuffers()]) {
+    found.set(`model.${name}`, variable);
+  }
+  for (const [name, variable] of optimizer.namedState()) {
+    // Rates are numbers of the groups, saved with the schedule.
+    if (!name.startsWith('group.')) found.set(`optimizer.${name}`, variable);
+  }
+  if (ema !== undefined) {
+    for (const [name, parameter] of parameters) found.set(`ema.${name}`, ema.of(parameter));
+    found.set('averages', ema.count);
+  }
+  if (scaler !== undefined) {
+    found.set('scaler.scale', scaler.scale);
+    found.set('scaler.sound', scaler.sound);
+    found.set('scaler.skipped', scaler.skipped);
+  }
+  found.set('generator.default', defaultGenerator.state);
+  const known = new Set(found.values());
+  others
+    .filter((variable) => !known.has(variable))
+    .forEach((variable, i) => found.set(`other.${i}`, variable));
+  return found;
+}
+
+/** Other names of values that the model holds twice, such as tied weights. */
+export function aliasesOf(model: Module): Record<string, string> {
+  const first = new Map<Variable, string>();
+  const aliases: Record<string, string> = {};
+  for (const [name, variable] of model.namedState()) {
+    if (variable instanceof ModuleBuffer && !variable.persistent) continue;
+    const known = first.get(variable);
+    if (known === undefined) first.set(variable, name);
+    else aliases[name] = known;
+  }
+  return aliases;
+}
+
+export async function readVariables(
+  variables: ReadonlyMap<string, Variable>,
+): Promise<Map<string, Column>> {
+  await realize(...[...variables.values()].map((variable) => variable.peek()));
+  const columns = new Map<string, Column>();
+  for (const [name, variable] of variables) {
+    const { shape, dtype } = variable;
+    columns.set(name, { data: await variable.peek().bits(), shape, dtype });
+  }
+  return columns;
+}
+
+/** A checkpoint that belongs to something else. */
+export class CheckpointMismatchError extends CheckpointError {
+  /** Names that this run has and the checkpoint does not. */
+  readonly missing: readonly string[];
+  /** Names that the checkpoint has and this run does not. */
+  readonly unexpected: readonly string[];
+  /** Names whose shape or type differs. */
+  readonly differing: readonly string[];
+
+  constructor(
+    names: Pick<CheckpointMismatchError, 'missing' | 'unexpected' | 'differing'>,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'CheckpointMismatchError';
+    this.missing = names.missing;
+    this.unexpected = names.unexpected;
+    this.differing = names.differing;
+  }
+}
+
+/** At most this many names of one kind in a message; the error has them all. */
+const shown = 12;
+const listed = (names: readonly string[]): string =>
+  names.slice(0, shown).join(', ') +
+  (names.length > shown ? ` and ${names.length - shown} more` : '');
+
+/** Throws, listing names, unless there is a value of the right type for each variable and no other. */
+export function checkVariables(
+  variables: ReadonlyMap<string, Variable>,
+  columns: ReadonlyMap<string, Column>,
+): void {
+  const missing = [...variables.keys()].filter((name) => !columns.has(name));
+  const unexpected = [...columns.keys()].filter((name) => !variables.has(name));
+  const differing: string[] = [];
+  for (const [name, variable] of variables) {
+    const column = columns.get(name);
+    if (column === undefined) continue;
+    const [got, wanted] = [column, variable].map(
+      ({ shape, dtype }) => `${dtype}${formatShape(shape)}`,
+    );
+    if (got !== wanted) differing.push(`${name} (got ${got}, wanted ${wanted})`);
+  }
+  const problems = [
+    ...(missing.length > 0 ? [`missing ${listed(missing)}`] : []),
+    ...(unexpected.length > 0 ? [`unexpected ${listed(unexpected)}`] : []),
+    ...(differing.length > 0 ? [`of another shape or type ${listed(differing)}`] : []),
+  ];
+  if (problems.length === 0) return;
+  throw new CheckpointMismatchError(
+    { missing, unexpected, differing },
+    `it belongs to another run: ${problems.join('; ')}`,
+  );
+}
+
+/** Puts values into variables; `checkVariables` has looked at them before. */
+export function writeVariables(
+  variables: ReadonlyMap<string, Variable>,
+  columns: ReadonlyMap<string, Column>,
+): void {
+  for (const [name, variable] of variables) {
+    const { data, shape, dtype } = columns.get(name)!;
+    variable.set(fromBits(data, shape, dtype));
+  }
+}
