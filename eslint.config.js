@@ -24,6 +24,9 @@ export default tseslint.config(
       '**/coverage/**',
       '**/generated/**',
       '**/.wrangler/**',
+      // What the demo and `hebb compile` write.
+      'apps/*/model/**',
+      'apps/*/out/**',
       'tools/plugin/files/**',
     ],
   },

@@ -9,5 +9,6 @@ declare module '*.card' {
 }
 /** What `hebb compile` writes; it need not be there while types are checked. */
 declare module '*/compiled/index.js' {
-  export const loadModel: () => Promise<import('@hebb/runtime').Model>;
+  import type { Model } from '@hebb/runtime';
+  export const loadModel: () => Promise<Model>;
 }

@@ -1,5 +1,21 @@
 /** Element types and the arrays that hold them. */
 
+interface Arrays {
+  bool: Uint8Array;
+  uint8: Uint8Array;
+  int8: Int8Array;
+  uint16: Uint16Array;
+  int16: Int16Array;
+  uint32: Uint32Array;
+  int32: Int32Array;
+  uint64: BigUint64Array;
+  int64: BigInt64Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  float32: Float32Array;
+  float64: Float64Array;
+}
+
 const arrays = {
   bool: Uint8Array,
   uint8: Uint8Array,
@@ -17,10 +33,10 @@ const arrays = {
 } as const;
 
 /** Names as in `@hebb/core`. Booleans are bytes 0 and 1; 16-bit floats are given as their bits. */
-export type ElementType = keyof typeof arrays;
+export type ElementType = keyof Arrays;
 
 /** The array class of an element type. */
-export type ArrayOf<D extends ElementType> = InstanceType<(typeof arrays)[D]>;
+export type ArrayOf<D extends ElementType> = Arrays[D];
 
 export type ElementArray = ArrayOf<ElementType>;
 
