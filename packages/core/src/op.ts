@@ -68,7 +68,11 @@ export interface OnnxEmitter {
 }
 
 export type OnnxAttr =
-  number | string | readonly number[] | { readonly float: number | readonly number[] };
+  | number
+  | string
+  | readonly number[]
+  | { readonly float: number | readonly number[] }
+  | { readonly strings: readonly string[] };
 export type OnnxAttrs = { readonly [name: string]: OnnxAttr | undefined };
 
 /** How an op reads in ONNX: one node of that name, or a function that adds several. */

@@ -16,6 +16,9 @@ import * as padding from './padding.ts';
 import * as adaptive from './pooling/adaptive.ts';
 import * as average from './pooling/average.ts';
 import * as max from './pooling/max.ts';
+import * as gru from './recurrent/gru.ts';
+import * as lstm from './recurrent/lstm.ts';
+import * as rnn from './recurrent/rnn.ts';
 import * as reductions from './reductions.ts';
 import * as resize from './resize.ts';
 import * as shuffle from './shuffle.ts';
@@ -42,6 +45,9 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   normalisation,
   classification,
   ctc,
+  rnn,
+  gru,
+  lstm,
 ];
 
 function recordOf(value: unknown): Op[] {

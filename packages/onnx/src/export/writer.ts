@@ -107,6 +107,8 @@ export function attributesOf(attrs: OnnxAttrs): AttributeProto[] {
           ? makeAttribute(name, { type: 'float', value: Math.fround(float) })
           : makeAttribute(name, { type: 'floats', value: float.map(Math.fround) }),
       );
+    } else if ('strings' in value) {
+      result.push(makeAttribute(name, { type: 'strings', value: value.strings }));
     } else result.push(makeAttribute(name, { type: 'ints', value }));
   }
   return result;

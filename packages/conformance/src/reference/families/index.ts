@@ -5,6 +5,7 @@ import { elementwise } from './elementwise.ts';
 import { linalgIndexing } from './linalg-indexing.ts';
 import { losses } from './losses.ts';
 import { normalisation } from './normalisation.ts';
+import { recurrent } from './recurrent.ts';
 import { reductions } from './reductions.ts';
 import { secondOrder } from './second-order.ts';
 
@@ -16,4 +17,5 @@ export const referenceFamilies: FamilyTables = {
   second_order: secondOrder,
   losses,
   normalisation,
+  recurrent,
 };
