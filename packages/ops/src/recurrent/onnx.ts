@@ -98,5 +98,5 @@ export function recurrentOnnxAttrs(
 export function joinDirections(onnx: OnnxEmitter, y: string, directions: number): string {
   if (directions === 1) return one(onnx, 'Squeeze', [y, onnx.int64([1])]);
   const beside = one(onnx, 'Transpose', [y], { perm: [0, 2, 1, 3] });
-  return one(onnx, 'Reshape', [beside, onnx.int64([0, 0, -1])]);
+  return one(onnx, 'Reshape', [beside, onnx.shape(onnx.outputAvals[0]!.shape)]);
 }
