@@ -101,13 +101,13 @@ const cases: Record<string, Case> = {
     code: tanh,
     exact: Math.tanh,
     points: [...sweep(-10, 10, 60000), ...sweep(-1, 1), ...powers(-140, 20)],
-    bound: 2,
+    bound: 3,
   },
   erf: {
     code: erf,
     exact: erf64,
     points: [...sweep(-5, 5, 60000), ...sweep(-1, 1), ...powers(-120, 3)],
-    bound: 2,
+    bound: 3,
   },
   sin: {
     code: (f, t, x, m) => sinOrCos(f, t, x, 0, m.importFunction('math', 'sin', ['f64'], 'f64')),

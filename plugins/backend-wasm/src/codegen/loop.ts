@@ -115,7 +115,11 @@ class Emitter {
       const list = Array.from({ length: copies }, (_, i) =>
         this.#copy(row, variable, i32.add(at, i32.const(i * 4)), vector ? count : 0, hoisting),
       );
-      if (only) for (const { evaluator } of list) evaluator.run(moving);
+      if (only)
+        runTogether(
+          list.map(({ evaluator }) => evaluator),
+          moving,
+        );
       else this.#stages(list);
     };
     if (!vector) {
@@ -156,7 +160,7 @@ class Emitter {
   #copies(size: number): number {
     const length = this.#kernel.stages.reduce((sum, { code }) => sum + code.length, 0);
     if (size >= 16 && length <= 8) return 4;
-    return size >= 8 && length <= 24 ? 2 : 1;
+    return size >= 8 && length <= 32 ? 2 : 1;
   }
 
   #copy(
@@ -292,14 +296,15 @@ class Emitter {
           );
           return now;
         });
-        // One instruction after the other for all copies would need more registers; one copy after the other
-        // leaves the order to the compiler.
-        list.forEach((now, copy) => {
-          now.run(moving.filter((x) => x.op !== 'store'));
-          this.#addTo(sums, now, 0, copy, count);
-        });
-        const stores = moving.filter((x) => x.op === 'store');
-        for (const now of list) now.run(stores);
+        runTogether(
+          list,
+          moving.filter((x) => x.op !== 'store'),
+        );
+        list.forEach((now, copy) => this.#addTo(sums, now, 0, copy, count));
+        runTogether(
+          list,
+          moving.filter((x) => x.op === 'store'),
+        );
       });
     };
     nest(0, new Map());
@@ -379,6 +384,14 @@ class Emitter {
   }
 }
 
+/**
+ * Each instruction for all vectors before the next one: long chains of dependent operations stand beside each
+ * other, close enough for the machine to overlap them.
+ */
+function runTogether(evaluators: readonly Evaluator[], code: readonly Instruction[]): void {
+  for (const instruction of code) for (const x of evaluators) x.step(instruction);
+}
+
 /** One reduction of an inner stage, for all copies. */
 class Reduction {
   readonly #context: CodeContext;
@@ -446,7 +459,7 @@ class Reduction {
       let code: Code;
       if (parts[0] instanceof Accumulator) {
         const list = parts as Accumulator[];
-        const total = this.#along ? Accumulator.total(this.#context, list) : list[0]!.value;
+        const total = this.#along ? Accumulator.total(this.#context, list) : list[0]!.value();
         code = f.let(finishReduction(f, dtype, total));
       } else {
         const list = parts as Search[];

@@ -15,10 +15,12 @@ import type { Target } from './target.ts';
 export function dots(spec: MatmulSpec, target: Target): KernelPlan {
   const { m, n, k, a, b, store } = spec;
   const batch = new Batch(spec);
-  // Four columns make one vector of results; a single column is computed eight rows at a time.
+  // Four columns make one vector of results: two of them beside a single row, one beside two. A single
+  // column is computed eight rows at a time.
   const rowTiles = evenParts(m, n === 1 ? 8 : 2);
-  const groups = Math.ceil(n / 4);
-  const lastLanes = n - (groups - 1) * 4;
+  const width = rowTiles.largest === 1 && n > 4 ? 8 : 4;
+  const groups = Math.ceil(n / width);
+  const lastColumns = n - (groups - 1) * width;
   const rowBlocks = evenParts(rowTiles.count, n === 1 ? 4 : 16);
   const perMatrix = groups * rowBlocks.count;
 
@@ -29,36 +31,33 @@ export function dots(spec: MatmulSpec, target: Target): KernelPlan {
       const rowBlock = f.local('i32', i32.remU(rest, i32.const(rowBlocks.count)));
       const group = f.local('i32', i32.divU(rest, i32.const(rowBlocks.count)));
       const pa = f.local('i32', batch.pointer(a, 'a', matrix));
-      const bGroup = i32.mul(group, i32.const(4 * b.column * 4));
+      const bGroup = i32.mul(group, i32.const(width * b.column * 4));
       const pb = f.local('i32', i32.add(batch.pointer(b, 'b', matrix), bGroup));
       const first = f.let(partStart(f, rowBlocks, rowBlock));
       const last = f.let(partStart(f, rowBlocks, i32.add(rowBlock, i32.const(1))));
-      const tiles = (lanes: number): void =>
+      const tiles = (columns: number): void =>
         forParts(f, rowTiles, first, last, (rows, start) => {
           const row = f.local('i32', start);
           const at = i32.add(pa, i32.mul(row, i32.const(a.row * 4)));
-          const sums = dotTile(
-            f,
-            target,
-            k,
-            { rows, at, step: a.row },
-            { columns: lanes, at: pb, step: b.column },
-          );
-          sums.forEach((value, r) =>
-            store(f, {
-              value,
-              row: i32.add(i32.add(i32.mul(matrix, i32.const(m)), row), i32.const(r)),
-              column: i32.mul(group, i32.const(4)),
-              lanes,
-            }),
+          const left = { rows, at, step: a.row };
+          const sums = dotTile(f, target, k, left, { columns, at: pb, step: b.column });
+          sums.forEach((list, r) =>
+            list.forEach((value, j) =>
+              store(f, {
+                value,
+                row: i32.add(i32.add(i32.mul(matrix, i32.const(m)), row), i32.const(r)),
+                column: i32.add(i32.mul(group, i32.const(width)), i32.const(j * 4)),
+                lanes: Math.min(4, columns - j * 4),
+              }),
+            ),
           );
         });
-      if (lastLanes === 4 || groups === 1) tiles(lastLanes);
+      if (lastColumns === width || groups === 1) tiles(lastColumns);
       else {
         f.if(
           i32.eq(group, i32.const(groups - 1)),
-          () => tiles(lastLanes),
-          () => tiles(4),
+          () => tiles(lastColumns),
+          () => tiles(width),
         );
       }
     });
@@ -78,8 +77,8 @@ interface Columns {
   readonly step: number;
 }
 
-/** For each row one vector whose lanes are the products with up to four columns. */
-function dotTile(f: FunctionBuilder, target: Target, depth: number, a: Rows, b: Columns): V128[] {
+/** For each row its products with the columns, four of them a vector. */
+function dotTile(f: FunctionBuilder, target: Target, depth: number, a: Rows, b: Columns): V128[][] {
   const sums = Array.from({ length: a.rows }, () =>
     Array.from({ length: b.columns }, () => f.local('v128', f32x4.const(0))),
   );
@@ -87,6 +86,7 @@ function dotTile(f: FunctionBuilder, target: Target, depth: number, a: Rows, b: 
   const q = f.local('i32', b.at);
   const step = (at: number, load: (p: I32, offset: number) => V128): void =>
     f.scope(() => {
+      // The shorter side stays in registers, the longer passes by.
       const short = a.rows <= b.columns;
       const rowAt = (r: number): V128 => f.let(load(p, (r * a.step + at) * 4));
       const columnAt = (c: number): V128 => f.let(load(q, (c * b.step + at) * 4));
@@ -118,11 +118,16 @@ function dotTile(f: FunctionBuilder, target: Target, depth: number, a: Rows, b: 
     rest = 4;
   }
   for (; rest < depth - wide; rest++) step(rest, v128.load32Zero);
-  if (b.columns > 1) return sums.map((list) => addLanes(f, list));
-  return columnOfSums(
-    f,
-    sums.map((list) => list[0]!),
-  );
+  if (b.columns === 1)
+    return columnOfSums(
+      f,
+      sums.map((list) => list[0]!),
+    ).map((sum) => [sum]);
+  return sums.map((list) => {
+    const vectors: V128[] = [];
+    for (let c = 0; c < list.length; c += 4) vectors.push(addLanes(f, list.slice(c, c + 4)));
+    return vectors;
+  });
 }
 
 /** Lane i of the result is the sum of the lanes of vector i. */
