@@ -95,12 +95,17 @@ const manifest = (plan: Plan, target: CompileTarget): string =>
     },
   });
 
+/** One model to serve for each function. */
 const workerScript = (plan: Plan): string => `${banner}import { serve } from '@hebb/edge';
-import { loadModel } from './index.js';
+import { loadModel, plan } from './index.js';
 
-// Before the first request, while starting is free of charge.
-const model = loadModel();
-const handler = serve({ models: { ${JSON.stringify(slug(plan.name))}: { load: () => model } } });
+// Before the first request, where it costs no request its time.
+const model = await loadModel();
+const models = plan.functions.map(({ name, inputs, outputs }) => [
+  plan.functions.length === 1 ? ${JSON.stringify(slug(plan.name))} : name,
+  { load: () => ({ inputs, outputs, run: (given) => model.call(name, given) }) },
+]);
+const handler = serve({ models: Object.fromEntries(models) });
 
 export default { fetch: (request) => handler.fetch(request) };
 `;
