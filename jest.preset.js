@@ -14,6 +14,8 @@ const swc = {
     target: 'es2023',
     parser: { syntax: 'typescript' },
     keepClassNames: true,
+    // Jest wants `with { type: 'json' }` where a JSON file is imported.
+    experimental: { keepImportAttributes: true },
   },
 };
 

@@ -1,4 +1,4 @@
-import { compile, init, stack, tensor } from '@hebb/core';
+import { compile, init, random, stack, tensor } from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
 import { cpu } from '@hebb/backend-cpu';
 import { Parameter, crossEntropy, mseLoss } from '@hebb/nn';
@@ -8,14 +8,18 @@ import {
   Adam,
   AdamW,
   Adamax,
+  Lion,
+  Muon,
   NAdam,
   RAdam,
   RMSprop,
   SGD,
   clipGradNorm,
   clipGradValue,
+  orthogonalize,
 } from '../src/index.ts';
-import type { Optimizer } from '../src/index.ts';
+import type { LionOptions, MuonOptions, Optimizer } from '../src/index.ts';
+import others from './fixtures/optimizers.json' with { type: 'json' };
 import { casesOf, eachCase, expectClose, numbers, toTensor } from './reference.ts';
 import type { Case } from './reference.ts';
 
@@ -113,6 +117,121 @@ describe.each(['float32', 'float64'] as const)('optimizers follow PyTorch in %s'
     all.filter(({ op }) => op in optimizers),
     (given) => follow(given, dtype),
   );
+});
+
+describe(`Lion and Muon follow ${others.source}`, () => {
+  it.each(others.cases.map((each, i) => [`${each.optimizer} ${i}`, each] as const))(
+    '%s',
+    async (_, { optimizer: name, settings, start, grads, values }) => {
+      // Optax's matrices are [in, out], ours [out, in].
+      const turn = (rows: number[][]) =>
+        name === 'lion' ? rows : rows[0]!.map((_, i) => rows.map((row) => row[i]!));
+      const p = new Parameter(tensor(turn(start), { dtype: 'float64' }));
+      const optimizer =
+        name === 'lion'
+          ? new Lion(settings as LionOptions)
+          : new Muon({ ...settings, nesterov: false, eps: 1e-12 } as MuonOptions);
+      optimizer.attach([p]);
+      const step = compile((g: Tensor) => {
+        optimizer.step([g]);
+      });
+      for (const [k, g] of grads.entries()) {
+        await step(tensor(turn(g), { dtype: 'float64' }));
+        const got = (await p.value.data()) as Float64Array;
+        expectClose(got, turn(values[k]!).flat(), { rtol: 1e-9, atol: 1e-10 });
+      }
+    },
+  );
+});
+
+describe('Muon', () => {
+  it('makes a matrix nearly orthogonal', async () => {
+    for (const shape of [
+      [4, 6],
+      [6, 4],
+    ]) {
+      const x = orthogonalize(random.normal(random.key(1), shape));
+      const gram = await x
+        .matmul(x, shape[0]! < shape[1]! ? { transposeB: true } : { transposeA: true })
+        .toArray();
+      (gram as number[][]).forEach((row, i) =>
+        row.forEach((value, k) => {
+          // Singular values between 0.68 and 1.14 squared, and little beside the diagonal.
+          if (i === k) expect(value).toBeGreaterThan(0.4);
+          expect(Math.abs(value - (i === k ? 1 : 0))).toBeLessThan(0.55);
+        }),
+      );
+    }
+    expect(() => orthogonalize(tensor([1, 2]))).toThrow('not a matrix (got [2]');
+  });
+
+  it('looks ahead with Nesterov, as PyTorch writes it', async () => {
+    // lerp(g, buffer, momentum): of a constant gradient the direction is that of the gradient.
+    const g = tensor(
+      [
+        [3, 0],
+        [0, 0.5],
+      ],
+      { dtype: 'float64' },
+    );
+    const move = async (options: MuonOptions) => {
+      const p = new Parameter(
+        tensor(
+          [
+            [0, 0],
+            [0, 0],
+          ],
+          { dtype: 'float64' },
+        ),
+      );
+      const optimizer = new Muon({ weightDecay: 0, ...options }).attach([p]);
+      optimizer.step([g]);
+      return (await p.value.data()) as Float64Array;
+    };
+    const plain = await move({ nesterov: false });
+    const ahead = await move({ nesterov: true });
+    for (const i of [0, 3]) expect(ahead[i]).toBeCloseTo(plain[i]!, 9);
+    const wide = await move({ adjustLr: 'match_rms_adamw' });
+    expect(wide[0]! / plain[0]!).toBeCloseTo(0.2 * Math.SQRT2, 9);
+  });
+
+  it('gives biases and chosen groups to AdamW, at a rate of their own', async () => {
+    const make = () => [
+      new Parameter(tensor([[1, 2]], { dtype: 'float64' })),
+      new Parameter(tensor([1, 2], { dtype: 'float64' })),
+    ];
+    const grads = [tensor([[1, -1]], { dtype: 'float64' }), tensor([1, -2], { dtype: 'float64' })];
+    const [matrix, bias] = make();
+    const muon = new Muon({ lr: 0.1, adamLr: 0.01, weightDecay: 0.1, method: 'auto' });
+    muon.attach([
+      { parameters: [matrix!], method: 'adamw' },
+      { parameters: [bias!], lr: 0.2, adamLr: 0.01 },
+    ]);
+    const [wantedMatrix, wantedBias] = make();
+    const adamw = new AdamW({ lr: 0.01, betas: [0.9, 0.95], weightDecay: 0.1 });
+    adamw.attach([wantedMatrix!, wantedBias!]);
+    for (let i = 0; i < 3; i++) {
+      muon.step(grads);
+      adamw.step(grads);
+    }
+    for (const [got, want] of [
+      [matrix!, wantedMatrix!],
+      [bias!, wantedBias!],
+    ] as const) {
+      expectClose(
+        (await got.value.data()) as Float64Array,
+        [...((await want.value.data()) as Float64Array)],
+        { rtol: 1e-12, atol: 1e-14 },
+      );
+    }
+    expect(Object.keys(await muon.stateDict())).toContain('0.exp_avg_sq');
+    expect(() => new Muon({ method: 'muon' }).attach([make()[1]!])).toThrow(
+      'a parameter is no matrix',
+    );
+    expect(() => new Muon({ adjustLr: 'x' as 'original' })).toThrow(
+      'adjustLr is not usable (got x',
+    );
+  });
 });
 
 describe('gradient clipping follows PyTorch', () => {
