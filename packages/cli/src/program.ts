@@ -89,8 +89,8 @@ export async function main(
     .action((model: string, options) => inspect(model, options, print));
   program
     .command('check')
-    .description('run folders in the ONNX backend test format and count what passes')
-    .argument('<folders...>', 'folders with model.onnx and test_data_set_*, also nested')
+    .description('run test suites in the formats of ONNX and ONNX.js and count what passes')
+    .argument('<folders...>', 'folders of cases, also nested, or files: model.onnx, .jsonc')
     .option(...backend)
     .option('--timeout <seconds>', 'most time for one case', positive, 60)
     .option('--verbose', 'name skipped cases too')

@@ -25,6 +25,8 @@ export { resize } from './image/resize.ts';
 export type { ResizeMethod } from './image/resize.ts';
 export { decodePng, encodePng } from './image/png.ts';
 export type { DecodePngOptions } from './image/png.ts';
+export { decodePnm } from './image/pnm.ts';
+export type { DecodePnmOptions } from './image/pnm.ts';
 export { imageToTensorArray, pngToTensorArray } from './image/to-tensor.ts';
 export type { ImageToTensorOptions } from './image/to-tensor.ts';
 export { digits } from './digits/digits.ts';

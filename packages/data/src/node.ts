@@ -1,5 +1,7 @@
 /** What needs a file system: reading and writing files, and MNIST from disk or the network. */
 
+export { decodeImage, imageFormat } from './node/decode-image.ts';
+export type { DecodeImageOptions, ImageFormat } from './node/decode-image.ts';
 export { readBytes, writeBytes } from './node/files.ts';
 export { readIdxFile, writeIdxFile } from './node/idx-file.ts';
 export { loadMnist } from './node/mnist.ts';

@@ -1,5 +1,5 @@
-/** `hebb check`: folders in the ONNX backend test format. */
-import { writeBytes } from '@hebb/data/node';
+/** `hebb check`: test suites in the formats of ONNX and ONNX.js. */
+import { decodeImage, writeBytes } from '@hebb/data/node';
 import { checkFolders } from '@hebb/onnx/node';
 import type { CaseResult } from '@hebb/onnx/node';
 import { defaultBackend, useBackend } from '../backends.ts';
@@ -25,6 +25,7 @@ export async function check(
   const started = performance.now();
   const { passed, failed, skipped, results } = await checkFolders(folders, {
     timeoutMs: timeout * 1000,
+    importOptions: { decodeImage },
     onResult: (result) => {
       if (result.status === 'failed' || (verbose && result.status === 'skipped'))
         print(line(result));
@@ -32,7 +33,8 @@ export async function check(
   });
   if (results.length === 0) {
     throw new UsageError(
-      `no test found below ${folders.join(', ')}: a test is a folder with model.onnx and test_data_set_*`,
+      `no test found below ${folders.join(', ')}: a test is a folder with model.onnx and test_data_set_*, ` +
+        'a NAME.onnx with NAME_output_0.pb, or a .jsonc file of operators',
     );
   }
   const reasons = new Map<string, number>();

@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { Tensor, isDType, isFloat, random, tensor } from '@hebb/core';
 import type { NestedList } from '@hebb/core';
 import { pngToTensorArray } from '@hebb/data';
-import { writeBytes } from '@hebb/data/node';
+import { decodeImage, writeBytes } from '@hebb/data/node';
 import { decodeTensor } from '@hebb/onnx';
 import { importOnnxFile } from '@hebb/onnx/node';
 import { defaultBackend, useBackend } from '../backends.ts';
@@ -34,7 +34,7 @@ export async function run(
   print: (line: string) => void,
 ): Promise<void> {
   await useBackend(options.backend ?? defaultBackend);
-  const model = await importOnnxFile(file);
+  const model = await importOnnxFile(file, { decodeImage });
   const inputs = await collect(model, options);
 
   const started = performance.now();

@@ -1,18 +1,13 @@
-/**
- * Runs folders in the format of the ONNX test suite: `model.onnx` beside `test_data_set_N` with
- * `input_K.pb` and `output_K.pb`. One bad case never stops the rest.
- */
-import { readFile, readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { OnnxFormatError } from '../codec/errors.ts';
-import type { OnnxValue } from '../codec/value.ts';
-import { decodeValue, isTensor } from '../codec/value.ts';
-import { readModelFile } from '../files.ts';
+/** Runs test cases and says of each whether it passed. One bad case never stops the rest. */
 import { OnnxImportError } from '../import/error.ts';
 import { OnnxModel } from '../import/model.ts';
-import type { Program } from '../import/program.ts';
+import type { ImportOptions } from '../import/model.ts';
+import type { TestCase, TestSet } from './case.ts';
 import { compareValues, modelTolerance, suiteTolerance } from './compare.ts';
 import type { Tolerance } from './compare.ts';
+import { compareDraws, drawsNumbers } from './draws.ts';
+import { exceptions } from './exceptions.ts';
+import { findCases } from './find.ts';
 
 export type CaseStatus = 'passed' | 'failed' | 'skipped';
 
@@ -38,6 +33,8 @@ export interface CheckOptions {
   readonly timeoutMs?: number;
   /** Cases whose name this accepts are checked; all by default. */
   readonly filter?: (name: string) => boolean;
+  /** How the models are imported: operators of your own, decoders of pictures. */
+  readonly importOptions?: ImportOptions;
 }
 
 export interface CheckSummary {
@@ -47,15 +44,15 @@ export interface CheckSummary {
   readonly results: readonly CaseResult[];
 }
 
-/** Checks every case in and below the folders, on the current backend. */
+/** Checks every case in and below the folders, or in the files, on the current backend. */
 export async function checkFolders(
-  folders: readonly string[],
+  paths: readonly string[],
   options: CheckOptions = {},
 ): Promise<CheckSummary> {
   const results: CaseResult[] = [];
-  for (const folder of folders) {
-    for await (const found of caseFolders(folder, 0)) {
-      if (options.filter !== undefined && !options.filter(basename(found))) continue;
+  for (const path of paths) {
+    for await (const found of findCases(path)) {
+      if (options.filter !== undefined && !options.filter(found.name)) continue;
       for (const result of await checkCase(found, options)) {
         results.push(result);
         options.onResult?.(result);
@@ -66,66 +63,40 @@ export async function checkFolders(
   return { passed: count('passed'), failed: count('failed'), skipped: count('skipped'), results };
 }
 
-/** Links are not followed, and nesting is bounded, so that a cycle of folders cannot trap the walk. */
-const maxNesting = 16;
-
-async function* caseFolders(folder: string, depth: number): AsyncGenerator<string> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  if (entries.some((entry) => entry.isFile() && entry.name === 'model.onnx')) {
-    yield folder;
-    return;
-  }
-  if (depth >= maxNesting) return;
-  const inner = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
-  for (const name of inner.sort()) yield* caseFolders(join(folder, name), depth + 1);
-}
-
-async function checkCase(folder: string, options: CheckOptions): Promise<CaseResult[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const sets = entries
-    .filter((entry) => entry.isDirectory() && entry.name.startsWith('test_data_set'))
-    .map((entry) => entry.name)
-    .sort(byNumber);
-  const name = basename(folder);
+async function checkCase(found: TestCase, options: CheckOptions): Promise<CaseResult[]> {
+  const { name, folder, sets } = found;
   const started = performance.now();
+  const listed = exceptions.find((entry) => entry.case === name);
   let model: OnnxModel;
-  let operators = '';
+  let operator = '';
   try {
-    const proto = await readModelFile(join(folder, 'model.onnx'));
-    operators = summary(proto.graph?.node.map((node) => node.opType ?? '') ?? []);
-    model = new OnnxModel(proto);
+    const proto = await found.model();
+    operator = summary(proto.graph?.node.map((node) => node.opType ?? '') ?? []);
+    const head = {
+      name,
+      folder,
+      dataSet: '',
+      operator,
+      status: 'skipped',
+      milliseconds: 0,
+    } as const;
+    if (listed !== undefined) return [{ ...head, reason: listed.reason }];
+    if (sets.length === 0) return [{ ...head, reason: 'no test data' }];
+    model = new OnnxModel(proto, options.importOptions);
   } catch (error) {
-    return [outcome({ name, folder, dataSet: '', operator: operators }, error, started)];
-  }
-  if (sets.length === 0) {
-    const operator = operators;
-    return [
-      {
-        name,
-        folder,
-        dataSet: '',
-        operator,
-        status: 'skipped',
-        reason: 'no test data',
-        milliseconds: 0,
-      },
-    ];
+    return [outcome({ name, folder, dataSet: '', operator }, error, started)];
   }
   const timeoutMs = options.timeoutMs ?? 60_000;
   const results: CaseResult[] = [];
-  for (const dataSet of sets) {
-    const label = sets.length === 1 ? name : `${name}/${dataSet}`;
-    const head = { name: label, folder, dataSet, operator: operators };
+  for (const set of sets) {
+    const label = sets.length === 1 ? name : `${name}/${set.name}`;
+    const head = { name: label, folder, dataSet: set.name, operator };
     const begun = performance.now();
     try {
-      const run = runDataSet(
-        model,
-        join(folder, dataSet),
-        options.tolerance ?? defaultTolerance(model),
-        timeoutMs,
-      );
-      const found = await withTimeout(run, timeoutMs);
-      results.push({ ...head, ...found, milliseconds: performance.now() - begun });
+      const tolerance = options.tolerance ?? defaultTolerance(model);
+      const run = runSet(model, set, tolerance, timeoutMs);
+      const result = await withTimeout(run, timeoutMs);
+      results.push({ ...head, ...result, milliseconds: performance.now() - begun });
     } catch (error) {
       results.push(outcome(head, error, begun));
     }
@@ -140,74 +111,33 @@ function defaultTolerance(model: OnnxModel): Tolerance {
   return model.program.nodes.length > networkSize ? modelTolerance : suiteTolerance;
 }
 
-async function runDataSet(
+async function runSet(
   model: OnnxModel,
-  folder: string,
+  set: TestSet,
   tolerance: Tolerance,
   timeoutMs: number,
 ): Promise<Pick<CaseResult, 'status' | 'reason' | 'maxError'>> {
-  const files = await readdir(folder);
-  const inputFiles = files.filter((file) => /^input_\d+\.pb$/.test(file)).sort(byNumber);
-  const outputFiles = files.filter((file) => /^output_\d+\.pb$/.test(file)).sort(byNumber);
-  const infos =
-    inputFiles.length > model.inputs.length
-      ? model.program.inputInfo
-      : model.program.inputInfo.filter((info) => model.program.inputs.includes(info.name ?? ''));
-  const inputs: Record<string, OnnxValue> = {};
-  for (const file of inputFiles) {
-    const info = infos[numberOf(file)];
-    if (info?.name === undefined) throw new OnnxFormatError(`${file}: the model has no such input`);
-    inputs[info.name] = decodeValue(await readFile(join(folder, file)), info.type ?? {});
-  }
+  const { inputs, outputs: wanted } = await set.read(model);
   const outputs = await model.runValues(inputs, { timeoutMs });
   const random = drawsNumbers(model.program);
   let drawn = false;
   let maxError = 0;
   const problems: string[] = [];
-  for (const file of outputFiles) {
-    const info = model.program.outputInfo[numberOf(file)];
-    if (info?.name === undefined)
-      throw new OnnxFormatError(`${file}: the model has no such output`);
-    const expected = decodeValue(await readFile(join(folder, file)), info.type ?? {});
-    const result = compareValues(outputs[info.name]!, expected, tolerance);
-    if (!result.ok && random && sameType(outputs[info.name]!, expected)) {
+  for (const [name, expected] of Object.entries(wanted)) {
+    const actual = outputs[name]!;
+    let result = compareValues(actual, expected, tolerance);
+    if (!result.ok && random) {
+      result = compareDraws(actual, expected);
       drawn = true;
-      continue;
-    }
-    maxError = Math.max(maxError, result.maxError);
+    } else maxError = Math.max(maxError, result.maxError);
     if (!result.ok) {
-      problems.push(
-        `output ${info.name}: ${result.reason ?? `differs by ${show(result.maxError)}`}`,
-      );
+      problems.push(`output ${name}: ${result.reason ?? `differs by ${show(result.maxError)}`}`);
     }
   }
-  if (problems.length === 0 && drawn) {
-    return { status: 'passed', reason: 'draws random numbers: types and shapes agree' };
-  }
-  return problems.length === 0
-    ? { status: 'passed', maxError }
-    : { status: 'failed', reason: problems.join('; '), maxError };
-}
-
-/** No two implementations draw the same numbers. */
-const randomOperators = new Set(
-  'RandomNormal RandomNormalLike RandomUniform RandomUniformLike Bernoulli Multinomial Dropout'.split(
-    ' ',
-  ),
-);
-
-function drawsNumbers(program: Program): boolean {
-  return program.nodes.some(
-    ({ op, body, graphs }) =>
-      randomOperators.has(op) ||
-      (body.kind === 'function' && drawsNumbers(body.program)) ||
-      [...graphs.values()].some(drawsNumbers),
-  );
-}
-
-function sameType(a: OnnxValue, b: OnnxValue): boolean {
-  if (!isTensor(a) || !isTensor(b)) return false;
-  return a.dtype === b.dtype && a.shape.join() === b.shape.join();
+  if (problems.length > 0) return { status: 'failed', reason: problems.join('; '), maxError };
+  return drawn
+    ? { status: 'passed', reason: 'draws random numbers: types, shapes and statistics agree' }
+    : { status: 'passed', maxError };
 }
 
 type Head = Pick<CaseResult, 'name' | 'folder' | 'dataSet' | 'operator'>;
@@ -251,5 +181,3 @@ function summary(operators: readonly string[]): string {
 
 const show = (error: number): string =>
   Number.isFinite(error) ? error.toPrecision(3) : 'NaN or infinity';
-const numberOf = (name: string): number => Number(/(\d+)(?:\.pb)?$/.exec(name)?.[1] ?? 0);
-const byNumber = (a: string, b: string): number => numberOf(a) - numberOf(b);

@@ -1,6 +1,8 @@
 /** The ONNX file format: messages, tensors, values and errors. See README.md beside this file. */
 export { attributeValue, makeAttribute } from './attributes.ts';
 export type { AttributeValue } from './attributes.ts';
+export { makeGraph, makeModel, makeNode, makeValueInfo } from './build.ts';
+export type { AttributeInput, GraphParts, NodeOptions } from './build.ts';
 export {
   AttributeType,
   bitsPerElement,

@@ -41,7 +41,13 @@ export class NeedsConstant extends Error {
 
 /** Answers from constants; `otherwise` for what depends on placeholders. */
 export function constantAnswer(otherwise: (tensor: Tensor) => never): Answer {
-  return ({ tensor }) => {
+  return (need) => {
+    if ('pending' in need) {
+      // It is started anew where it can be waited for.
+      need.pending.catch(() => undefined);
+      throw new DependsOnInputs(undefined);
+    }
+    const { tensor } = need;
     const known = evaluateOnHost(tensor, 1 << 24);
     if (known !== undefined) return known;
     if (placeholdersBelow(tensor).size > 0) return otherwise(tensor);

@@ -3,6 +3,7 @@ export { OnnxImportError } from './error.ts';
 export type { ImportProblem } from './error.ts';
 export { OnnxModel, importOnnx } from './model.ts';
 export type { ImportOptions, ModelSource, RunInput, RunOptions } from './model.ts';
+export type { DecodedImage, ImageDecoder } from './operators/image.ts';
 export { supportedOperators } from './operators/index.ts';
 export { formatType } from './types.ts';
 export type { Dim, ValueType } from './types.ts';

@@ -28,6 +28,7 @@ import { fromOnnxValue, toOnnxValue } from './convert.ts';
 import { OnnxImportError } from './error.ts';
 import { interpret } from './interpret.ts';
 import { LoopTooLong, runAsync, runSync } from './need.ts';
+import type { ImageDecoder } from './operators/image.ts';
 import { operatorDomains } from './operators/index.ts';
 import { prepareModel } from './program.ts';
 import type { Program } from './program.ts';
@@ -39,6 +40,8 @@ import type { HostTensor, Value } from './value.ts';
 export interface ImportOptions extends DecodeLimits {
   /** Op records of your own whose `onnx` mapping names operators of the model. */
   readonly operators?: readonly Op[];
+  /** Decodes pictures for the operator ImageDecoder; `decodeImage` of `@hebb/data/node` fits. */
+  readonly decodeImage?: ImageDecoder;
   /** Reads tensors that lie in other files; see `importOnnxFile` of `@hebb/onnx/node`. */
   readonly resolve?: ExternalResolver;
 }
@@ -118,7 +121,7 @@ export class OnnxModel extends Module {
     this.training = false;
     this.proto = proto;
     this.program = prepareModel(proto, {
-      domains: operatorDomains(options.operators),
+      domains: operatorDomains(options),
       ...(options.resolve === undefined ? {} : { resolve: options.resolve }),
     });
     const given = new Set(this.program.inputs);
@@ -409,9 +412,11 @@ export class OnnxModel extends Module {
             ...(deadline === undefined ? {} : { deadline }),
           });
           return [
-            ...(await runAsync(steps, async ({ tensor }) =>
-              toHost(await tensor.bits(), tensor.shape, tensor.dtype),
-            )),
+            ...(await runAsync(steps, async (need) => {
+              if ('pending' in need) return need.pending;
+              const { tensor } = need;
+              return toHost(await tensor.bits(), tensor.shape, tensor.dtype);
+            })),
           ];
         }),
       );

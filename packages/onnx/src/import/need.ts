@@ -16,10 +16,8 @@ export class NeedsValue extends Error {
   }
 }
 
-/** What the interpreter yields, and is resumed with. */
-export interface Need {
-  readonly tensor: Tensor;
-}
+/** What the interpreter yields, and is resumed with: numbers of a tensor, or something still under way. */
+export type Need = { readonly tensor: Tensor } | { readonly pending: Promise<HostTensor> };
 
 export type Steps<T> = Generator<Need, T, HostTensor>;
 
@@ -46,7 +44,17 @@ export async function runAsync<T>(
   answer: (need: Need) => Promise<HostTensor>,
 ): Promise<T> {
   let next = steps.next();
-  while (next.done !== true) next = steps.next(await answer(next.value));
+  while (next.done !== true) {
+    let known: HostTensor;
+    try {
+      known = await answer(next.value);
+    } catch (error) {
+      // Into the interpreter, which says where it happened.
+      next = steps.throw(error);
+      continue;
+    }
+    next = steps.next(known);
+  }
   return next.value;
 }
 

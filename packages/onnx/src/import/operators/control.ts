@@ -103,7 +103,8 @@ function* runScan(c: Call, { body, states, sequences }: ScanParts): Steps<[Value
         const run = c.subgraph(body, [...carries, ...elements]);
         let next = run.next();
         while (next.done !== true) {
-          const known = evaluateOnHost(next.value.tensor, 1 << 16);
+          const need = next.value;
+          const known = 'tensor' in need ? evaluateOnHost(need.tensor, 1 << 16) : undefined;
           if (known === undefined) {
             run.return([]);
             throw new Unroll();

@@ -9,7 +9,10 @@ import { controlOperators } from './control.ts';
 import { convOperators } from './conv.ts';
 import { derivedOperators } from './derived.ts';
 import { elementwiseOperators } from './elementwise.ts';
+import { imageOperators } from './image.ts';
+import type { ImageDecoder } from './image.ts';
 import { arrayFeatureExtractor, indexingOperators } from './indexing.ts';
+import { legacyOperators } from './legacy.ts';
 import { linearOperators } from './linear.ts';
 import { lossOperators } from './loss.ts';
 import { mlOperators } from './ml.ts';
@@ -52,6 +55,7 @@ const onnxOperators: OperatorTable = {
   ...textOperators,
   ...controlOperators,
   ...sequenceOperators,
+  ...legacyOperators,
 };
 
 const mlTable: OperatorTable = {
@@ -61,10 +65,15 @@ const mlTable: OperatorTable = {
   ...svmOperators,
 };
 
+export interface DomainOptions {
+  readonly operators?: readonly Op[];
+  readonly decodeImage?: ImageDecoder;
+}
+
 /** All that can be imported; records given by the caller come first. */
-export function operatorDomains(own: readonly Op[] = []): Domains {
+export function operatorDomains({ operators: own = [], decodeImage }: DomainOptions = {}): Domains {
   return new Map([
-    ['', { ...onnxOperators, ...derivedOperators(own) }],
+    ['', { ...onnxOperators, ...imageOperators(decodeImage), ...derivedOperators(own) }],
     ['ai.onnx.ml', mlTable],
     ['ai.onnx.preview', { FlexAttention: flexAttention }],
     ['ai.onnx.preview.training', trainingOperators],
