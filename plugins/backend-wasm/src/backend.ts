@@ -5,6 +5,7 @@ import { HebbError, dtypeInfo, dtypes, fail, formatShape, sameShape, sizeOf } fr
 import type {
   Aval,
   Backend,
+  BackendCapabilities,
   CompileOptions,
   DType,
   DeviceBuffer,
@@ -19,6 +20,8 @@ import { Heap } from './memory.ts';
 import { generate, tableLayout } from './program.ts';
 import type { GeneratedProgram } from './program.ts';
 import type { Simd } from './routines/target.ts';
+import { ThreadPool } from './threads/pool.ts';
+import { coreCount, threadSupport } from './threads/workers.ts';
 
 export interface WasmOptions {
   /**
@@ -28,6 +31,12 @@ export interface WasmOptions {
   readonly simd?: Simd;
   /** The most memory to use, in bytes; default and limit 4 GiB. */
   readonly maximumBytes?: number;
+  /**
+   * Threads to compute with, this one included; `auto` takes as many as there are cores. Default 1. Where
+   * memory cannot be shared (pages that are not cross-origin isolated, edge workers) it stays at 1.
+   * Results are the same for every number.
+   */
+  readonly threads?: number | 'auto';
 }
 
 /** A value on this backend: a block of the memory until it is freed. */
@@ -77,36 +86,63 @@ class Workspace {
 
 /**
  * WebAssembly: each program becomes one module of vectorised kernels. Values can be read synchronously.
- * `await init(wasm())`. Throws HebbError where the host has no SIMD.
+ * `await init(wasm())`, or `await init(wasm({ threads: 'auto' }))`: threads take a moment to start, so that
+ * then a promise is returned. Throws HebbError where the host has no SIMD.
  */
+export function wasm(options?: WasmOptions & { readonly threads?: 1 }): Backend;
+export function wasm(options: WasmOptions): Backend | Promise<Backend>;
 export function wasm({
   simd = hostSimd(),
   maximumBytes = mostPages * pageBytes,
-}: WasmOptions = {}): Backend {
+  threads = 1,
+}: WasmOptions = {}): Backend | Promise<Backend> {
   if (simd === undefined) fail('wasm', 'this host has no WebAssembly SIMD');
   if (simd === 'relaxed' && hostSimd() !== 'relaxed') {
     fail('wasm', 'this host has no relaxed SIMD', 'simd: relaxed', 'simd: plain');
   }
-  const pages = Math.min(mostPages, Math.floor(maximumBytes / pageBytes));
-  if (!(pages >= 2)) {
+  const maximum = Math.min(mostPages, Math.floor(maximumBytes / pageBytes));
+  if (!(maximum >= 2)) {
     fail('wasm', 'maximumBytes is too small', String(maximumBytes), `${2 * pageBytes} or more`);
   }
-  const memory = new WebAssembly.Memory({ initial: 2, maximum: pages });
-  return new WasmBackend(new Heap(memory, pages), simd);
+  const count = threads === 'auto' ? coreCount() : threads;
+  if (!Number.isInteger(count) || count < 1) {
+    fail('wasm', 'threads is a positive integer or auto', String(threads));
+  }
+  if (count === 1 || !threadSupport().threads) {
+    const memory = new WebAssembly.Memory({ initial: 2, maximum });
+    return new WasmBackend(new Heap(memory, maximum), simd);
+  }
+  const memory = new WebAssembly.Memory({ initial: 2, maximum, shared: true });
+  return ThreadPool.start(count, memory).then(
+    (pool) => new WasmBackend(new Heap(memory, maximum), simd, { pool, maximum }),
+  );
+}
+
+interface Threads {
+  readonly pool: ThreadPool;
+  /** Pages of the shared memory at most. */
+  readonly maximum: number;
 }
 
 class WasmBackend implements Backend {
   readonly name = 'wasm';
-  readonly capabilities = { dtypes: new Set(dtypes), sync: true, threads: 1 };
+  readonly capabilities: BackendCapabilities;
   readonly #heap: Heap;
   readonly #simd: Simd;
   readonly #workspace: Workspace;
+  readonly #threads: Threads | undefined;
   #buffers = 0;
   #bytes = 0;
 
-  constructor(heap: Heap, simd: Simd) {
+  constructor(heap: Heap, simd: Simd, threads?: Threads) {
+    this.capabilities = {
+      dtypes: new Set(dtypes),
+      sync: true,
+      threads: threads?.pool.threads ?? 1,
+    };
     this.#heap = heap;
     this.#simd = simd;
+    this.#threads = threads;
     this.#workspace = new Workspace(heap);
   }
 
@@ -148,7 +184,10 @@ class WasmBackend implements Backend {
 
   compile(graph: Graph, { donated = [] }: CompileOptions = {}): Executable | Promise<Executable> {
     const program = compileGraph(graph, { ...compileOptions(), donated });
-    const generated = generate(program, { simd: this.#simd });
+    const generated = generate(program, {
+      simd: this.#simd,
+      ...(this.#threads === undefined ? {} : { sharedPages: this.#threads.maximum }),
+    });
     const executable = (module: WebAssembly.Module): Executable =>
       new WasmExecutable(this.#machine, graph, program, generated, module, donated);
     try {
@@ -160,12 +199,17 @@ class WasmBackend implements Backend {
     }
   }
 
+  async dispose(): Promise<void> {
+    await this.#threads?.pool.dispose();
+  }
+
   memory(): { buffers: number; bytes: number } {
     return { buffers: this.#buffers, bytes: this.#bytes };
   }
 
   /** What executables need of the backend. */
   readonly #machine: Machine = {
+    pool: () => this.#threads?.pool,
     heap: () => this.#heap,
     workspace: (bytes) => this.#workspace.reserve(bytes),
     live: (op, buffer) => this.#live(op, buffer),
@@ -211,6 +255,7 @@ class WasmBackend implements Backend {
 }
 
 interface Machine {
+  pool(): ThreadPool | undefined;
   heap(): Heap;
   workspace(bytes: number): number;
   live(op: string, buffer: DeviceBuffer): WasmBuffer;
@@ -226,6 +271,8 @@ class WasmExecutable implements Executable {
   readonly #program: Program;
   readonly #generated: GeneratedProgram;
   readonly #run: (args: number, thread: number, threads: number) => void;
+  /** What the pool knows it by. */
+  readonly #number: number;
   readonly #donated: readonly number[];
   readonly #wanted: readonly Aval[];
   readonly #results: readonly Aval[];
@@ -246,16 +293,25 @@ class WasmExecutable implements Executable {
     this.#program = program;
     this.#generated = generated;
     this.#run = exports['run'] as (args: number, thread: number, threads: number) => void;
+    this.#number = generated.parallel ? (machine.pool()?.load(module) ?? 0) : -1;
     this.#donated = donated;
     this.#wanted = program.inputs.map((id) => program.buffers[id]!);
     // Not those of the buffers: outputs that are one value in several shapes share a buffer.
     this.#results = graph.outputs.map((id) => graph.values[id]!);
   }
 
+  dispose(): void {
+    if (this.#number >= 0) this.#machine.pool()?.forget(this.#number);
+  }
+
   run(given: readonly DeviceBuffer[]): DeviceBuffer[] {
     const inputs = this.#check(given);
-    const { tableBytes, arenaBytes, scratchBytes } = this.#generated;
-    const table = this.#machine.workspace(aligned(tableBytes) + aligned(arenaBytes) + scratchBytes);
+    const { tableBytes, arenaBytes, scratchBytes, parallel } = this.#generated;
+    const pool = this.#machine.pool();
+    const threads = parallel ? (pool?.ready(this.#number) ?? 1) : 1;
+    const table = this.#machine.workspace(
+      aligned(tableBytes) + aligned(arenaBytes) + scratchBytes * threads,
+    );
     const arena = table + aligned(tableBytes);
     const outputs = this.#outputs(inputs);
     try {
@@ -266,7 +322,8 @@ class WasmExecutable implements Executable {
       for (const { address } of outputs) words[at++] = address;
       words[(table >> 2) + layout.arena] = arena;
       words[(table >> 2) + layout.scratch] = arena + aligned(arenaBytes);
-      this.#run(table, 0, 1);
+      if (pool === undefined || threads === 1) this.#run(table, 0, 1);
+      else pool.run(this.#number, table, () => this.#run(table, 0, threads));
     } catch (error) {
       for (const { fresh } of outputs) if (fresh !== undefined) this.#machine.free(fresh);
       throw new HebbError('the program failed', { op: 'run', cause: error });

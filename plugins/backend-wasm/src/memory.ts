@@ -24,30 +24,30 @@ export class Heap {
   readonly #free: Block[] = [];
   readonly #sizes = new Map<number, number>();
   #top = start;
-  #bytes: Uint8Array<ArrayBuffer>;
-  #words: Int32Array<ArrayBuffer>;
+  #bytes: Uint8Array;
+  #words: Int32Array;
 
   constructor(memory: WebAssembly.Memory, maximumPages: number) {
     this.memory = memory;
     this.#maximum = maximumPages * page;
-    this.#bytes = new Uint8Array(memory.buffer as ArrayBuffer);
-    this.#words = new Int32Array(memory.buffer as ArrayBuffer);
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#words = new Int32Array(memory.buffer);
   }
 
   /** The memory as it is now: growing replaces the views. */
-  get bytes(): Uint8Array<ArrayBuffer> {
+  get bytes(): Uint8Array {
     if (this.#bytes.buffer !== this.memory.buffer) this.#refresh();
     return this.#bytes;
   }
 
-  get words(): Int32Array<ArrayBuffer> {
+  get words(): Int32Array {
     if (this.#words.buffer !== this.memory.buffer) this.#refresh();
     return this.#words;
   }
 
   #refresh(): void {
-    this.#bytes = new Uint8Array(this.memory.buffer as ArrayBuffer);
-    this.#words = new Int32Array(this.memory.buffer as ArrayBuffer);
+    this.#bytes = new Uint8Array(this.memory.buffer);
+    this.#words = new Int32Array(this.memory.buffer);
   }
 
   /** Address of `bytes` bytes with arbitrary contents. Throws HebbError when the memory cannot grow so far. */

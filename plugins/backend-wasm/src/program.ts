@@ -35,6 +35,8 @@ export interface ProgramNeeds {
   readonly arenaBytes: number;
   /** Bytes of working memory of each thread. */
   readonly scratchBytes: number;
+  /** Some of its kernels are worth dividing among threads. */
+  readonly parallel: boolean;
 }
 
 export interface GeneratedProgram extends ProgramNeeds {
@@ -77,7 +79,7 @@ const flopsOfPart = 1e7;
 const mostParts = 16;
 
 /** Additions below which dividing a kernel among threads costs more than it saves. */
-const worthDividing = 20_000;
+const worthDividing = 100_000;
 
 /** Working memory that a routine's phases share: the compiler puts it into the arena. */
 export function sharedScratch(kernel: RoutineKernel): number {
@@ -189,6 +191,7 @@ class Generator {
       tableBytes: layout.length * 4,
       arenaBytes: program.arenaBytes,
       scratchBytes: this.#frames + aligned(this.#scratch),
+      parallel: !steps.every(isSerial),
     };
   }
 
@@ -289,7 +292,7 @@ class Runner {
   }
 
   #barrier(): void {
-    this.#f.call(this.#wait!, this.#threads);
+    this.#f.call(this.#wait!, this.#thread, this.#threads);
   }
 
   #step(step: Step, table: I32, alone: boolean): void {

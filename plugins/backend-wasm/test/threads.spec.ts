@@ -1,0 +1,156 @@
+/** Programs on several threads: the same bits for every number of them, and errors instead of hangs. */
+import {
+  add,
+  conv,
+  exp,
+  matmul,
+  max,
+  mul,
+  scan,
+  sort,
+  sub,
+  sum,
+  tanh,
+  tensor,
+  traceFunction,
+} from '@hebb/core';
+import type { Backend, DeviceBuffer, Graph, HostArray, Tensor } from '@hebb/core';
+import { wasm } from '../src/index.ts';
+
+const f32 = (...shape: number[]) => ({ shape, dtype: 'float32' as const });
+
+function data(size: number, seed: number): Float32Array {
+  return Float32Array.from({ length: size }, (_, i) => Math.sin(i * 0.7 + seed) * 2);
+}
+
+const graphs: Record<string, { graph: Graph; inputs: number[][] }> = Object.fromEntries(
+  Object.entries({
+    matmul: {
+      inputs: [
+        [130, 90],
+        [90, 77],
+      ],
+      fn: (x: Tensor, w: Tensor) => add(matmul(x, w), 1),
+    },
+    convolution: {
+      inputs: [
+        [2, 8, 30, 29],
+        [12, 8, 3, 3],
+      ],
+      fn: (x: Tensor, w: Tensor) =>
+        conv(x, w, {
+          stride: [1, 2],
+          padding: [
+            [1, 1],
+            [0, 2],
+          ],
+          dilation: [1, 1],
+          groups: 1,
+        }),
+    },
+    softmax: {
+      inputs: [[200, 301], [1]],
+      fn: (x: Tensor) => {
+        const e = exp(sub(x, max(x, 1, true)));
+        return mul(e, sum(e));
+      },
+    },
+    loop: {
+      inputs: [
+        [20, 64, 64],
+        [64, 64],
+      ],
+      fn: (x: Tensor, w: Tensor) =>
+        scan(([h], [e]) => [[tanh(add(matmul(h!, w), e!))], [h!]], [mul(w, 0)], [x])[1][0]!,
+    },
+    order: { inputs: [[64, 500], [1]], fn: (x: Tensor) => sort(x, 1)[0] },
+  }).map(([name, { inputs, fn }]) => [
+    name,
+    {
+      graph: traceFunction(
+        name,
+        inputs.map((shape) => f32(...shape)),
+        fn,
+      ),
+      inputs,
+    },
+  ]),
+);
+
+/** Several runs: the first ones may come before the other threads have the program. */
+async function results(backend: Backend, name: string, runs: number): Promise<HostArray[]> {
+  const { graph, inputs } = graphs[name]!;
+  const executable = await backend.compile(graph);
+  const buffers = inputs.map((shape, i) =>
+    backend.upload(
+      data(
+        shape.reduce((p, n) => p * n, 1),
+        i,
+      ),
+      f32(...shape),
+    ),
+  );
+  const all: HostArray[] = [];
+  for (let i = 0; i < runs; i++) {
+    const [y] = executable.run(buffers) as [DeviceBuffer];
+    all.push(await backend.download(y));
+    backend.free(y);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  for (const buffer of buffers) backend.free(buffer);
+  executable.dispose?.();
+  return all;
+}
+
+describe('threads', () => {
+  const one = wasm();
+  const many: Backend[] = [];
+  beforeAll(async () => {
+    for (const threads of [2, 3]) many.push(await wasm({ threads }));
+  });
+  afterAll(async () => {
+    for (const backend of many) await backend.dispose?.();
+  });
+
+  it('says how many there are', () => {
+    expect([one, ...many].map((backend) => backend.capabilities.threads)).toEqual([1, 2, 3]);
+  });
+
+  it.each(Object.keys(graphs))(
+    '%s gives the same bits',
+    async (name) => {
+      const [expected] = await results(one, name, 1);
+      for (const backend of many) {
+        for (const got of await results(backend, name, 6)) expect(got).toEqual(expected);
+      }
+    },
+    30_000,
+  );
+
+  it('survives many small programs between long ones', async () => {
+    const backend = many[0]!;
+    for (let i = 0; i < 20; i++) {
+      const name = Object.keys(graphs)[i % 3]!;
+      expect(await results(backend, name, 1)).toEqual(await results(one, name, 1));
+    }
+  }, 30_000);
+
+  it('refuses to run once the threads are gone, instead of waiting for them', async () => {
+    const backend = await wasm({ threads: 2 });
+    const { graph, inputs } = graphs['matmul']!;
+    const executable = await backend.compile(graph);
+    const buffers = inputs.map((shape, i) =>
+      backend.upload(data(shape[0]! * shape[1]!, i), f32(...shape)),
+    );
+    await backend.dispose?.();
+    expect(() => executable.run(buffers)).toThrow('a thread is gone');
+    expect(() => backend.compile(graph)).toThrow('a thread is gone');
+  });
+
+  it('rejects a number of threads that is none', () => {
+    for (const threads of [0, -1, 1.5, NaN]) {
+      expect(() => wasm({ threads })).toThrow('threads is a positive integer or auto');
+    }
+    expect(tensor([1]).size).toBe(1);
+  });
+});
