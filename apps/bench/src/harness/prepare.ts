@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Case, ForwardCase } from '../cases/case.ts';
 import { record, workOf } from '../cases/work.ts';
-import type { HostArray, Work } from '../cases/work.ts';
+import type { HostTensor, Work } from '../cases/work.ts';
 import type { Contender } from '../contenders.ts';
 import { exportCase } from '../hebb/export.ts';
 import { Recorder } from '../models/record.ts';
@@ -37,6 +37,8 @@ interface Listing {
   readonly dtype: 'float32' | 'int32';
   /** Byte offset in `weights.bin`. */
   readonly offset: number;
+  /** See `ParameterSpec.image`. */
+  readonly image?: readonly number[];
 }
 
 /** `program.json` and `weights.bin` in a folder: layers to replay, and every number they need. */
@@ -45,14 +47,15 @@ async function writeProgram(work: Work, folder: string): Promise<void> {
   const blobs: Uint8Array[] = [];
   let offset = 0;
   const list = (
-    values: ReadonlyMap<string, { shape: readonly number[]; data: HostArray }>,
+    values: ReadonlyMap<string, HostTensor & { readonly image?: readonly number[] }>,
   ): Listing[] =>
-    [...values].map(([name, { shape, data }]) => {
+    [...values].map(([name, { shape, data, image }]) => {
       const entry: Listing = {
         name,
         shape,
         dtype: data instanceof Int32Array ? 'int32' : 'float32',
         offset,
+        ...(image && { image }),
       };
       blobs.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
       offset += data.byteLength;

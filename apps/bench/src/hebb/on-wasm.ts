@@ -1,13 +1,16 @@
 /** Hebb on WebAssembly. */
-import * as backend from '@hebb/backend-wasm';
-import type { Backend } from '@hebb/core';
+import { wasm } from '@hebb/backend-wasm';
+import type { WasmOptions } from '@hebb/backend-wasm';
 import type { Runner } from '../harness/runner.ts';
 import { hebbRunner } from './runner.ts';
 
-type Wasm = (options: { readonly threads: number }) => Backend | Promise<Backend>;
-
 export function wasmRunner(threads: number): Runner {
-  const { wasm } = backend as { readonly wasm?: Wasm };
-  if (wasm === undefined) throw new Error('@hebb/backend-wasm exports no wasm() yet');
-  return hebbRunner(() => wasm({ threads }));
+  return hebbRunner(async () => {
+    const options: WasmOptions & { readonly threads: number } = { threads };
+    const backend = await wasm(options);
+    const { threads: got } = backend.capabilities;
+    // A figure for two threads that one thread made would be a wrong figure.
+    if (got !== threads) throw new Error(`runs on ${got} threads here, not on ${threads}`);
+    return backend;
+  });
 }
