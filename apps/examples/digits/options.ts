@@ -18,7 +18,7 @@ edge worker.
 usage: npm run demo [-- options]
   --quick         a part of the data and one short epoch: under a minute
   --backend NAME  wasm (default) or cpu, the plain interpreter: several times slower
-  --epochs N      passes over the training images (default 3; 1 with --quick)
+  --epochs N      passes over the training images (default 4; 1 with --quick)
   --samples N     use only the first N training images
   --batch N       images a step (default 64)
   --lr X          peak learning rate (default 0.005)
@@ -76,7 +76,7 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
     backend: values.backend,
     quick: values.quick,
     epochs:
-      values.epochs === undefined ? (values.quick ? 1 : 3) : integer('epochs', values.epochs, 1),
+      values.epochs === undefined ? (values.quick ? 1 : 4) : integer('epochs', values.epochs, 1),
     samples:
       values.samples === undefined
         ? values.quick
