@@ -23,8 +23,10 @@ export function runVariables(parts: RunParts): Map<string, Variable> {
   const { model, optimizer, ema, scaler, others } = parts;
   const found = new Map<string, Variable>();
   const parameters = model.namedParameters();
-  for (const [name, variable] of [...parameters, ...model.namedBuffers()]) {
-    found.set(`model.${name}`, variable);
+  for (const [name, variable] of parameters) found.set(`model.${name}`, variable);
+  for (const [name, buffer] of model.namedBuffers()) {
+    // What state dicts leave out is no weight, but a step may change it.
+    found.set(`${buffer.persistent ? 'model' : 'hidden'}.${name}`, buffer);
   }
   for (const [name, variable] of optimizer.namedState()) {
     // Rates are numbers of the groups, saved with the schedule.
@@ -105,7 +107,10 @@ export function checkVariables(
   columns: ReadonlyMap<string, Column>,
 ): void {
   const missing = [...variables.keys()].filter((name) => !columns.has(name));
-  const unexpected = [...columns.keys()].filter((name) => !variables.has(name));
+  const isModel = (name: string): number => (name.startsWith('model.') ? 0 : 1);
+  const unexpected = [...columns.keys()]
+    .filter((name) => !variables.has(name))
+    .sort((a, b) => isModel(a) - isModel(b) || (a < b ? -1 : 1));
   const differing: string[] = [];
   for (const [name, variable] of variables) {
     const column = columns.get(name);

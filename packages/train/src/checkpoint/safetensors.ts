@@ -10,21 +10,23 @@ import { checkKeys } from './json.ts';
 /** What the format says about a header's size: more is refused, as in the reference implementation. */
 const longestHeader = 100_000_000;
 
+/** In the order in which the reference implementation lays arrays out: widest first, so that each is aligned. */
 const names: Readonly<Record<DType, string>> = {
-  bool: 'BOOL',
-  uint8: 'U8',
-  int8: 'I8',
-  uint16: 'U16',
-  int16: 'I16',
-  uint32: 'U32',
-  int32: 'I32',
   uint64: 'U64',
   int64: 'I64',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  float32: 'F32',
   float64: 'F64',
+  float32: 'F32',
+  uint32: 'U32',
+  int32: 'I32',
+  bfloat16: 'BF16',
+  float16: 'F16',
+  uint16: 'U16',
+  int16: 'I16',
+  int8: 'I8',
+  uint8: 'U8',
+  bool: 'BOOL',
 };
+const place = new Map(Object.keys(names).map((dtype, i) => [dtype, i]));
 const dtypeOf = new Map(Object.entries(names).map(([dtype, name]) => [name, dtype as DType]));
 
 /** Tensors by name with text beside them. */
@@ -50,10 +52,8 @@ export function encodeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
   const given = new Map(tensors);
-  // Widest elements first, as the reference implementation does, so that each array is aligned.
   const order = [...given].sort(
-    ([a, x], [b, y]) =>
-      dtypeInfo(y.dtype).bytes - dtypeInfo(x.dtype).bytes || (a < b ? -1 : a > b ? 1 : 0),
+    ([a, x], [b, y]) => place.get(x.dtype)! - place.get(y.dtype)! || (a < b ? -1 : a > b ? 1 : 0),
   );
   const header = new Map<string, unknown>();
   if (Object.keys(metadata).length > 0) header.set('__metadata__', metadata);

@@ -22,6 +22,8 @@ export type EpochPosition = {
   /** Seconds so far, and those spent waiting for batches. */
   readonly seconds: number;
   readonly waited: number;
+  /** Of the last update. */
+  readonly lr: number;
   /** Of the whole epoch's order of samples, so that no other one is gone on with. */
   readonly order: string;
 };
@@ -61,7 +63,14 @@ export async function trainEpoch(run: EpochRun): Promise<EpochRecord> {
   const plan = await loader.plan(run.epoch);
   const steps = plan.length;
   const order = orderKey(plan, accumulate);
-  const start = run.position ?? { step: 0, samples: 0, seconds: 0, waited: 0, order };
+  const start = run.position ?? {
+    step: 0,
+    samples: 0,
+    seconds: 0,
+    waited: 0,
+    lr: optimizer.lr,
+    order,
+  };
   if (start.order !== order) {
     fail(
       'Trainer.fit',
@@ -75,8 +84,7 @@ export async function trainEpoch(run: EpochRun): Promise<EpochRecord> {
   const onStep = run.callbacks.filter((callback) => callback.stepEnd !== undefined);
   const onProgress = run.callbacks.filter((callback) => callback.progress !== undefined);
   const pulse = new Pulse();
-  let { samples, waited } = start;
-  let lr = optimizer.lr;
+  let { samples, waited, lr } = start;
   const secondsNow = () => start.seconds + pulse.seconds;
   const batches = loader.stream(plan, start.step);
   for (let k = start.step; k < steps; k++) {
@@ -94,7 +102,7 @@ export async function trainEpoch(run: EpochRun): Promise<EpochRecord> {
     if (phase === 'whole' || phase === 'last') {
       schedule?.stepEnded();
       if ((k + 1) % takeEvery === 0) await step.totals.take();
-      const position = { step: k + 1, samples, seconds: secondsNow(), waited, order };
+      const position = { step: k + 1, samples, seconds: secondsNow(), waited, lr, order };
       look = !(await moved(position, () => step.failed()));
       for (const callback of onStep) {
         await callback.stepEnd!({ trainer, epoch, updates: trainer.updates, lr, batch });

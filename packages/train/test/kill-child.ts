@@ -1,0 +1,21 @@
+/** A run in a process of its own: `kill-child.ts FOLDER RESULT`. Says each update, writes what it ends with. */
+import { writeFileSync } from 'node:fs';
+import { init } from '@hebb/core';
+import { cpu } from '@hebb/backend-cpu';
+import { checkpointFolder } from '../src/node.ts';
+import { batchSize, clusters, samples, stateOf, trainerOf } from './run.ts';
+
+const [folder, result] = process.argv.slice(2) as [string, string];
+await init(cpu());
+const trainer = trainerOf({
+  ...(folder !== '' && { checkpoint: { store: checkpointFolder(folder), everySteps: 1 } }),
+  callbacks: [{ stepEnd: ({ updates }) => void process.stdout.write(`${updates}\n`) }],
+});
+await trainer.fit(clusters(samples), {
+  epochs: 14,
+  batchSize,
+  validation: clusters(20, 2),
+  progress: 'none',
+  resume: folder !== '',
+});
+writeFileSync(result, JSON.stringify(await stateOf(trainer)));
