@@ -22,5 +22,4 @@ export type { Feature } from './features.ts';
 export { PlayerError } from './error.ts';
 export type { PlayerErrorCode } from './error.ts';
 export { checksum } from './checksum.ts';
-export { bytesPerElement, isElementType } from './element.ts';
 export type { ArrayOf, ElementArray, ElementType } from './element.ts';

@@ -5,7 +5,7 @@ import type { ElementArray, ElementType } from './element.ts';
 import { PlayerError } from './error.ts';
 import type { HostTensor, Inputs, Model, Outputs, TensorInput } from './model.ts';
 import { checkPlan } from './plan.ts';
-import type { Copy, EntryCall, Plan, PlanFunction, Signature, Slot, TensorType } from './plan.ts';
+import type { EntryCall, Plan, PlanFunction, Signature, Slot, TensorType } from './plan.ts';
 
 export interface LoadOptions {
   readonly plan: Plan;
@@ -35,25 +35,24 @@ const hostFunctions: Readonly<Record<string, (x: number, y: number) => number>> 
 export function load({ plan: given, module, weights }: LoadOptions): Model {
   const plan = checkPlan(given);
   const image = weights instanceof Uint8Array ? weights : new Uint8Array(weights);
-  if (image.length !== plan.weights.bytes) {
+  const { bytes, checksum: wanted, address } = plan.weights;
+  const whose = `those of model ${plan.name}`;
+  if (image.length !== bytes) {
+    const got = `${image.length} bytes`;
     throw new PlayerError(
       'weights',
-      `the weights of model ${plan.name} are of another size`,
-      `${image.length} bytes`,
-      `${plan.weights.bytes} bytes`,
+      `the weights are not as long as ${whose}`,
+      got,
+      `${bytes} bytes`,
     );
   }
   const sum = checksum(image);
-  if (sum !== plan.weights.checksum) {
-    throw new PlayerError(
-      'weights',
-      `the weights are not those of model ${plan.name}, or damaged`,
-      `checksum ${sum}`,
-      plan.weights.checksum,
-    );
+  if (sum !== wanted) {
+    const problem = `the weights are not ${whose}, or damaged`;
+    throw new PlayerError('weights', problem, `checksum ${sum}`, wanted);
   }
   const memory = allocate(plan);
-  new Uint8Array(memory.buffer, plan.weights.address, image.length).set(image);
+  new Uint8Array(memory.buffer, address, bytes).set(image);
   return new Player(plan, memory.buffer, instantiate(plan, module, memory));
 }
 
@@ -62,12 +61,8 @@ function allocate({ name, memory: bytes }: Plan): WebAssembly.Memory {
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages });
   } catch (error) {
-    throw new PlayerError(
-      'memory',
-      `the host does not give model ${name} its memory`,
-      error instanceof Error ? error.message : String(error),
-      `${pages * pageBytes} bytes`,
-    );
+    const problem = `the host does not give model ${name} its memory`;
+    throw new PlayerError('memory', problem, String(error), `${pages * pageBytes} bytes`);
   }
 }
 
@@ -77,12 +72,8 @@ function instantiate(
   memory: WebAssembly.Memory,
 ): Map<string, Entry> {
   const refuse = (problem: string, got?: string, wanted?: string): never => {
-    throw new PlayerError(
-      'module',
-      `the module does not fit model ${plan.name}: ${problem}`,
-      got,
-      wanted,
-    );
+    const message = `the module does not fit model ${plan.name}: ${problem}`;
+    throw new PlayerError('module', message, got, wanted);
   };
   if (!(module instanceof WebAssembly.Module)) {
     refuse('it is not compiled', Object.prototype.toString.call(module), 'WebAssembly.Module');
@@ -97,7 +88,7 @@ function instantiate(
   try {
     instance = new WebAssembly.Instance(module, imports);
   } catch (error) {
-    return refuse(error instanceof Error ? error.message : String(error));
+    return refuse(String(error));
   }
   const entries = new Map<string, Entry>();
   for (const { entry } of [...plan.prepare, ...plan.functions.flatMap((fn) => fn.signatures)]) {
@@ -111,74 +102,53 @@ function instantiate(
 }
 
 /** A signature with its windows on memory. */
-class Playable {
+interface Playable {
+  readonly signature: Signature;
   readonly inputs: readonly ElementArray[];
   readonly outputs: readonly ElementArray[];
-  readonly signature: Signature;
-  readonly #run: Entry;
-
-  constructor(fn: PlanFunction, signature: Signature, buffer: ArrayBuffer, run: Entry) {
-    const views = (types: readonly TensorType[], slots: readonly Slot[]) =>
-      types.map(({ dtype }, i) =>
-        viewOf(dtype, buffer, slots[i]!.address, sizeOf(slots[i]!.shape)),
-      );
-    this.inputs = views(fn.inputs, signature.inputs);
-    this.outputs = views(fn.outputs, signature.outputs);
-    this.signature = signature;
-    this.#run = run;
-  }
-
-  run(): void {
-    this.#run(this.signature.arguments, 0, 1);
-  }
+  readonly run: Entry;
 }
 
-/** A function with all its signatures. */
-class Callable {
+interface Callable {
   readonly fn: PlanFunction;
   readonly playable: readonly Playable[];
+}
 
-  constructor(fn: PlanFunction, playable: readonly Playable[]) {
-    this.fn = fn;
-    this.playable = playable;
-  }
+const viewsOf = (types: readonly TensorType[], slots: readonly Slot[], buffer: ArrayBuffer) =>
+  types.map(({ dtype }, i) => viewOf(dtype, buffer, slots[i]!.address, sizeOf(slots[i]!.shape)));
 
-  /** The signature that fits, with the arrays to copy into its inputs. */
-  match(given: Inputs): [Playable, readonly ElementArray[]] {
-    const { name, inputs } = this.fn;
-    for (const key of Object.keys(given)) {
-      if (!inputs.some((input) => input.name === key)) {
-        const wanted = inputs.map((input) => input.name).join(', ');
-        throw new PlayerError('input', `${name} has no such input`, key, wanted);
-      }
-    }
-    const values = inputs.map((type) => accept(type, given[type.name]));
-    const fitting = this.playable.filter(({ inputs: views, signature }) =>
-      values.every(({ data, shape }, i) =>
-        shape === undefined
-          ? views[i]!.length === data.length
-          : sameShape(shape, signature.inputs[i]!.shape),
-      ),
-    );
-    if (fitting.length === 1) {
-      return [fitting[0]!, values.map(({ data }) => data)];
-    }
-    const got = values.map(
-      ({ shape, data }, i) =>
-        `${inputs[i]!.name} ${shape === undefined ? `of ${data.length} elements` : formatShape(shape)}`,
-    );
-    const compiled = this.playable.map(({ signature }) =>
-      inputs.map(({ name }, i) => `${name} ${formatShape(signature.inputs[i]!.shape)}`).join(' '),
-    );
-    throw new PlayerError(
-      'shape',
-      fitting.length === 0
-        ? `${name} was not compiled for this shape`
-        : `${name} was compiled for several shapes of this size: give the shape`,
-      got.join(' '),
-      compiled.join(' or '),
-    );
+/** The signature that fits, with the arrays to copy into its inputs. */
+function match({ fn, playable }: Callable, given: Inputs): [Playable, readonly ElementArray[]] {
+  const { name, inputs } = fn;
+  for (const key of Object.keys(given)) {
+    if (inputs.some((input) => input.name === key)) continue;
+    const wanted = inputs.map((input) => input.name).join(', ');
+    throw new PlayerError('input', `${name} has no such input`, key, wanted);
   }
+  const values = inputs.map((type) => accept(type, given[type.name]));
+  const fitting = playable.filter(({ inputs: views, signature }) =>
+    values.every(({ data, shape }, i) =>
+      shape === undefined
+        ? views[i]!.length === data.length
+        : sameShape(shape, signature.inputs[i]!.shape),
+    ),
+  );
+  if (fitting.length === 1) return [fitting[0]!, values.map(({ data }) => data)];
+  const got = values.map(({ shape, data }, i) => {
+    const size = shape === undefined ? `of ${data.length} elements` : formatShape(shape);
+    return `${inputs[i]!.name} ${size}`;
+  });
+  const compiled = playable.map(({ signature }) =>
+    inputs.map((input, i) => `${input.name} ${formatShape(signature.inputs[i]!.shape)}`).join(' '),
+  );
+  throw new PlayerError(
+    'shape',
+    fitting.length === 0
+      ? `${name} was not compiled for this shape`
+      : `${name} was compiled for several shapes of this size: give the shape`,
+    got.join(' '),
+    compiled.join(' or '),
+  );
 }
 
 interface Accepted {
@@ -200,11 +170,8 @@ function accept(
   const { data, dtype: given = dtype } = bare ? { data: value } : (value as TensorInput);
   if (given !== dtype) refuse('has another type', given, dtype);
   if (!isArrayOf(dtype, data)) {
-    return refuse(
-      `takes its ${dtype} elements in another array`,
-      Object.prototype.toString.call(data).slice(8, -1),
-      arrayName(dtype),
-    );
+    const got = Object.prototype.toString.call(data).slice(8, -1);
+    return refuse(`takes its ${dtype} elements in another array`, got, arrayName(dtype));
   }
   if (bare) return { data, shape: undefined };
   const { shape: sizes } = value as TensorInput;
@@ -236,16 +203,18 @@ class Player implements Model {
       return entries.get(entry)!;
     };
     for (const step of plan.prepare) entryOf(step)(step.arguments, 0, 1);
-    const callable = plan.functions.map((fn) => {
-      const playable = fn.signatures.map(
-        (signature) => new Playable(fn, signature, buffer, entryOf(signature)),
-      );
-      return new Callable(fn, playable);
-    });
+    const callable = plan.functions.map((fn): Callable => ({
+      fn,
+      playable: fn.signatures.map((signature) => ({
+        signature,
+        inputs: viewsOf(fn.inputs, signature.inputs, buffer),
+        outputs: viewsOf(fn.outputs, signature.outputs, buffer),
+        run: entryOf(signature),
+      })),
+    }));
     this.#functions = new Map(callable.map((c) => [c.fn.name, c]));
     this.#first = callable[0]!;
-    this.inputs = this.#first.fn.inputs;
-    this.outputs = this.#first.fn.outputs;
+    ({ inputs: this.inputs, outputs: this.outputs } = this.#first.fn);
     this.#state = new Map(
       plan.state.map(({ name, dtype, shape, address }) => [
         name,
@@ -260,30 +229,23 @@ class Player implements Model {
 
   call(name: string, inputs: Inputs): Outputs {
     const callable = this.#functions.get(name);
-    if (callable === undefined) {
-      const wanted = [...this.#functions.keys()].join(', ');
-      throw new PlayerError('input', `model ${this.name} has no such function`, name, wanted);
+    if (callable !== undefined) return this.#call(callable, inputs);
+    const wanted = [...this.#functions.keys()].join(', ');
+    throw new PlayerError('input', `model ${this.name} has no such function`, name, wanted);
+  }
+
+  #call(callable: Callable, given: Inputs): Outputs {
+    const [{ signature, inputs, outputs, run }, arrays] = match(callable, given);
+    arrays.forEach((array, i) => write(inputs[i]!, array));
+    run(signature.arguments, 0, 1);
+    const results = callable.fn.outputs.map(({ name, dtype }, i): [string, HostTensor] => [
+      name,
+      { dtype, shape: signature.outputs[i]!.shape, data: outputs[i]!.slice() },
+    ]);
+    for (const { from, to, bytes } of signature.copies) {
+      this.#bytes.copyWithin(to, from, from + bytes);
     }
-    return this.#call(callable, inputs);
-  }
-
-  #call(callable: Callable, inputs: Inputs): Outputs {
-    const [playable, arrays] = callable.match(inputs);
-    arrays.forEach((array, i) => write(playable.inputs[i]!, array));
-    playable.run();
-    const { outputs, copies } = playable.signature;
-    const results = Object.fromEntries(
-      callable.fn.outputs.map(({ name, dtype }, i): [string, HostTensor] => [
-        name,
-        { dtype, shape: outputs[i]!.shape, data: playable.outputs[i]!.slice() },
-      ]),
-    );
-    for (const { from, to, bytes } of copies) this.#move({ from, to, bytes });
-    return results;
-  }
-
-  #move({ from, to, bytes }: Copy): void {
-    this.#bytes.copyWithin(to, from, from + bytes);
+    return Object.fromEntries(results);
   }
 
   state(): Outputs {

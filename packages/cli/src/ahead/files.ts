@@ -9,6 +9,8 @@ import type { CompileTarget } from './wrapper.ts';
 
 /** Every name that any target writes: a folder with others in it is somebody's. */
 const ours = new Set([
+  // What `wrangler dev` leaves.
+  '.wrangler',
   'index.d.ts',
   'index.js',
   'model.plain.wasm',
