@@ -85,6 +85,22 @@ export {
   SoftMarginLoss,
   TripletMarginLoss,
 } from './layers/losses.ts';
+export { RNNBase } from './recurrent/base.ts';
+export type {
+  RecurrentCallOptions,
+  RecurrentKind,
+  RecurrentLayerOptions,
+} from './recurrent/base.ts';
+export { RNNCellBase } from './recurrent/cell.ts';
+export type { RecurrentCellOptions } from './recurrent/cell.ts';
+export {
+  Stateful,
+  detachState,
+  timeChunks,
+  truncatedBptt,
+  zeroState,
+} from './recurrent/stateful.ts';
+export type { Recurrent } from './recurrent/stateful.ts';
 export * as init from './init/index.ts';
 
 export {
