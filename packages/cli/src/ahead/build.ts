@@ -16,6 +16,7 @@ import type {
   PlanFunction,
   PlanModule,
   Signature,
+  Slot,
   StateSlot,
   TensorType,
 } from '@hebb/runtime';
@@ -186,8 +187,18 @@ export function build(
     });
     return {
       name: fn.name,
-      inputs: fn.arguments.map(tensorType),
-      outputs: fn.results.map(tensorType),
+      inputs: fn.arguments.map((x, i) =>
+        tensorType(
+          x,
+          signatures.map((s) => s.inputs[i]!),
+        ),
+      ),
+      outputs: fn.results.map((x, i) =>
+        tensorType(
+          x,
+          signatures.map((s) => s.outputs[i]!),
+        ),
+      ),
       signatures,
     };
   });
@@ -269,11 +280,16 @@ function addressOf(
   return source.kind === 'state' ? state.get(source.name)!.address : undefined;
 }
 
-const tensorType = ({ name, dtype, shape }: NamedValue): TensorType => ({
-  name,
-  dtype: dtype satisfies ElementType,
-  shape,
-});
+/** Sizes where all signatures agree; the axis' name, or `?`, where they do not. */
+function tensorType({ name, dtype, axes }: NamedValue, slots: readonly Slot[]): TensorType {
+  const [first] = slots as [Slot, ...Slot[]];
+  const shape = first.shape.map((dim, axis) => {
+    const open = axes?.[axis];
+    if (slots.every((slot) => slot.shape[axis] === dim)) return dim;
+    return typeof open === 'string' ? open : '?';
+  });
+  return { name, dtype: dtype satisfies ElementType, shape };
+}
 
 const kernelsOf = ({ kernels }: Program): KernelInfo[] =>
   kernels.map(({ name, cost: { flops, bytes } }) => ({ name, flops, bytes }));

@@ -88,7 +88,8 @@ async function checkOurs(folder: string, entries: readonly string[]): Promise<vo
   const others = entries.filter((name) => !ours.has(name));
   const plan =
     others.length > 0 ? '' : await readFile(join(folder, 'plan.js'), 'utf8').catch(() => '');
-  if (!plan.includes('"format":"hebb-plan"')) {
+  // A formatter may have been there.
+  if (!/format['"]?: ?['"]hebb-plan/.test(plan)) {
     const what = others.length > 0 ? `holds ${others.slice(0, 3).join(', ')}` : 'is not empty';
     throw new UsageError(
       `${folder} ${what} and was not written by hebb compile: name another folder with --out`,

@@ -155,7 +155,12 @@ function traceFunction(
     const holders = inputs.map(({ dtype }, i) => placeholder({ dtype, shape: dims[i]! }));
     return capture(spec.run, holders);
   });
-  return { name, spec, arguments: inputs, traces };
+  const named = inputs.map((input) => ({
+    name: input.name,
+    dtype: input.dtype,
+    axes: input.shape,
+  }));
+  return { name, spec, arguments: named, traces };
 }
 
 const isAxes = (spec: InputSpec): spec is readonly AxisSpec[] => Array.isArray(spec);
@@ -207,20 +212,10 @@ function hasBackend(): boolean {
 }
 
 function resultsOf({ name, spec, traces }: TracedFunction): NamedValue[] {
-  const leaves = traces.map(({ result }) => treeLeaves(result));
-  const [first] = leaves as [Tensor[], ...Tensor[][]];
-  const names = outputNames(name, spec.output, traces[0]!.result, first.length);
-  return first.map(({ dtype }, i) => ({
-    name: names[i]!,
-    dtype,
-    shape: commonShape(leaves.map((list) => list[i]!.shape)),
-  }));
-}
-
-/** Sizes that all signatures share; `?` for the others. */
-export function commonShape(shapes: readonly (readonly number[])[]): (number | string)[] {
-  const [first = []] = shapes;
-  return first.map((dim, axis) => (shapes.every((shape) => shape[axis] === dim) ? dim : '?'));
+  const [{ result }] = traces as [CapturedFunction, ...CapturedFunction[]];
+  const leaves = treeLeaves(result);
+  const names = outputNames(name, spec.output, result, leaves.length);
+  return leaves.map(({ dtype }, i) => ({ name: names[i]!, dtype }));
 }
 
 function outputNames(

@@ -15,7 +15,6 @@ import { UsageError } from '../errors.ts';
 import { shape as format } from '../format.ts';
 import { build } from './build.ts';
 import type { BuildOptions, Built } from './build.ts';
-import { commonShape } from './functions.ts';
 import { axisName, checkDistinct, resolveShapes } from './shapes.ts';
 import type { Sizes } from './shapes.ts';
 import type { ProgramToCompile, Sink, Source, StateToCompile } from './types.ts';
@@ -81,20 +80,15 @@ export async function traceOnnx(
         {
           name: 'run',
           arguments: free.map((input) => ({
-            ...input,
-            shape: input.shape.map((dim, axis) =>
+            name: input.name,
+            dtype: input.dtype,
+            axes: input.shape.map((dim, axis) =>
               typeof dim === 'number' ? dim : axisName(input.name, axis, dim),
             ),
           })),
           results: kept.map((output) => {
-            const i = model.outputs.indexOf(output);
-            const made = traces.map(({ result }) => treeLeaves(result)[i]!);
-            const sizes = commonShape(made.map((tensor) => tensor.shape));
-            const shape = sizes.map((dim, axis) => {
-              const declared = output.shape?.[axis];
-              return dim === '?' && typeof declared === 'string' ? declared : dim;
-            });
-            return { name: output.name, dtype: made[0]!.dtype, shape };
+            const { dtype } = treeLeaves(traces[0]!.result)[model.outputs.indexOf(output)]!;
+            return { name: output.name, dtype, axes: output.shape ?? [] };
           }),
           signatures: traces.map(({ graph, variables, captures }) => ({
             graph,

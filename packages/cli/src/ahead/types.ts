@@ -25,8 +25,8 @@ export interface Traced {
 export interface NamedValue {
   readonly name: string;
   readonly dtype: DType;
-  /** Names of axes where nothing fixes their size. */
-  readonly shape: readonly (number | string)[];
+  /** Names of axes, where they have some. */
+  readonly axes?: readonly (number | string | null)[];
 }
 
 export interface FunctionToCompile {
