@@ -29,6 +29,9 @@ export const contenders: readonly Contender[] = [
   { name: 'torch-2', library: 'torch', threads: 2, families: all, needs: 'program' },
 ];
 
+/** Hebb compiled ahead of time: takes part where bytes and cold starts are measured. */
+export const compiledName = 'hebb-compiled';
+
 /** What it is, for the table's legend. */
 export const describeContender = ({ library, variant, threads }: Contender): string => {
   const names: Record<Library, string> = {
@@ -53,11 +56,13 @@ export function judgeAmong(names: readonly string[]): string | undefined {
 
 export function selectContenders(names: readonly string[] | undefined): readonly Contender[] {
   if (names === undefined) return contenders;
-  return names.map((name) => {
-    const found = contenders.find((c) => c.name === name);
-    if (found === undefined) {
-      throw new Error(`no contender ${name}: ${contenders.map((c) => c.name).join(', ')}`);
-    }
-    return found;
-  });
+  return names
+    .filter((name) => name !== compiledName)
+    .map((name) => {
+      const found = contenders.find((c) => c.name === name);
+      if (found === undefined) {
+        throw new Error(`no contender ${name}: ${contenders.map((c) => c.name).join(', ')}`);
+      }
+      return found;
+    });
 }

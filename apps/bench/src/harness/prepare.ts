@@ -35,40 +35,45 @@ interface Listing {
   readonly name: string;
   readonly shape: readonly number[];
   readonly dtype: 'float32' | 'int32';
-  /** Byte offset in `weights.bin`. */
+  /** Byte offset in the file. */
   readonly offset: number;
   /** See `ParameterSpec.image`. */
   readonly image?: readonly number[];
 }
 
-/** `program.json` and `weights.bin` in a folder: layers to replay, and every number they need. */
+/**
+ * `program.json`, `weights.bin` and `inputs.bin` in a folder: layers to replay, and every number that they
+ * need.
+ */
 async function writeProgram(work: Work, folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
-  const blobs: Uint8Array[] = [];
-  let offset = 0;
-  const list = (
-    values: ReadonlyMap<string, HostTensor & { readonly image?: readonly number[] }>,
-  ): Listing[] =>
-    [...values].map(([name, { shape, data, image }]) => {
-      const entry: Listing = {
-        name,
-        shape,
-        dtype: data instanceof Int32Array ? 'int32' : 'float32',
-        offset,
-        ...(image && { image }),
-      };
-      blobs.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      offset += data.byteLength;
-      return entry;
-    });
+  const parameters = pack(work.parameters);
+  const inputs = pack(work.inputs);
   const program = {
     family: work.case.family,
-    parameters: list(work.parameters),
-    inputs: list(work.inputs),
+    parameters: parameters.listing,
+    inputs: inputs.listing,
     ...steps(work.case),
   };
   await writeFile(join(folder, 'program.json'), JSON.stringify(program));
-  await writeFile(join(folder, 'weights.bin'), Buffer.concat(blobs));
+  await writeFile(join(folder, 'weights.bin'), parameters.bytes);
+  await writeFile(join(folder, 'inputs.bin'), inputs.bytes);
+}
+
+function pack(values: ReadonlyMap<string, HostTensor & { readonly image?: readonly number[] }>): {
+  listing: Listing[];
+  bytes: Buffer;
+} {
+  const blobs: Uint8Array[] = [];
+  let offset = 0;
+  const listing = [...values].map(([name, { shape, data, image }]): Listing => {
+    const dtype = data instanceof Int32Array ? 'int32' : 'float32';
+    const entry = { name, shape, dtype, offset, ...(image && { image }) } as const;
+    blobs.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    offset += data.byteLength;
+    return entry;
+  });
+  return { listing, bytes: Buffer.concat(blobs) };
 }
 
 function steps(c: Case): object {

@@ -13,6 +13,7 @@ import {
   layerNorm,
   leakyRelu,
   linear,
+  lstm,
   maxPool2d,
   relu,
   relu6,
@@ -25,7 +26,6 @@ import type {
   LinearOptions,
   PoolOptions,
 } from '../models/layers.ts';
-import { lstm } from './lstm.ts';
 
 const activations: Readonly<Record<Activation, (x: Tensor) => Tensor>> = {
   relu,
@@ -78,7 +78,13 @@ export class HebbLayers implements Layers<Tensor> {
   }
   lstm(x: Tensor, name: string): Tensor {
     const p = (key: string) => this.#parameter(`${name}.${key}`);
-    return lstm(x, p('weight_ih'), p('weight_hh'), p('bias_ih'), p('bias_hh'));
+    const [states] = lstm(x.permute([1, 0, 2]), {
+      weightIh: p('weight_ih'),
+      weightHh: p('weight_hh'),
+      biasIh: p('bias_ih'),
+      biasHh: p('bias_hh'),
+    });
+    return states.permute([1, 0, 2]);
   }
 
   attention(qkv: Tensor, { heads, causal }: { heads: number; causal: boolean }): Tensor {

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { ForwardCase } from '../cases/case.ts';
-import { infer } from '../cases/infer.ts';
-import { contenders, judgeAmong } from '../contenders.ts';
+import { compiledName, contenders, judgeAmong } from '../contenders.ts';
 import { compareOutputs } from '../harness/compare.ts';
 import type { Host } from '../harness/launch.ts';
 import { prepare } from '../harness/prepare.ts';
@@ -13,8 +12,8 @@ import { decode } from '../harness/protocol.ts';
 import { median } from '../harness/statistics.ts';
 import { digits } from '../report/summary.ts';
 import type { Sheet } from '../report/summary.ts';
-import { bundle, shipped } from './programs.ts';
-import type { Shipped } from './programs.ts';
+import { compileCase, servedCases } from './compiled.ts';
+import { bundle, shipped, sources } from './programs.ts';
 import { firstLine } from './sizes.ts';
 
 export interface ColdStart {
@@ -35,8 +34,6 @@ export interface ColdOptions {
   readonly progress?: (message: string) => void;
 }
 
-const coldCases = ['lenet', 'mobilenetv2'];
-
 interface Answer {
   readonly sinceLoad: number;
   readonly sinceStart: number;
@@ -49,10 +46,7 @@ export async function coldStarts(options: ColdOptions): Promise<ColdStart[]> {
   await rm(out, { recursive: true, force: true });
   await mkdir(out, { recursive: true });
   const results: ColdStart[] = [];
-  for (const name of coldCases) {
-    const c = infer.find((each) => each.name === name)!;
-    results.push(...(await coldCase(c, out, options)));
-  }
+  for (const c of servedCases) results.push(...(await coldCase(c, out, options)));
   return results;
 }
 
@@ -61,14 +55,14 @@ async function coldCase(
   out: string,
   { folder, host, rounds, names, progress = () => undefined }: ColdOptions,
 ): Promise<ColdStart[]> {
-  const takers = shipped.filter(({ contender }) => names?.includes(contender) ?? true);
+  const takers = takersOf(c).filter(({ contender }) => names?.includes(contender) ?? true);
   const needing = contenders.filter(({ needs }) => needs !== undefined);
   const files = await prepare(c, needing, folder);
-  const failed = new Map<Shipped, string>();
-  const answers = new Map<Shipped, Answer[]>(takers.map((each) => [each, []]));
+  const failed = new Map<Taker, string>();
+  const answers = new Map<Taker, Answer[]>(takers.map((each) => [each, []]));
   for (const each of takers) {
     try {
-      await build(each, c, out);
+      await each.build(join(out, `${each.contender}-${c.name}`));
     } catch (error) {
       failed.set(each, firstLine(error));
     }
@@ -78,11 +72,8 @@ async function coldCase(
       if (failed.has(each)) continue;
       progress(`cold ${c.name}: round ${round + 1} of ${rounds}, ${each.contender}`);
       try {
-        const given = [
-          join(out, `${each.contender}-${c.name}.start.mjs`),
-          files.program!,
-          files.onnx!,
-        ];
+        const shell = join(out, `${each.contender}-${c.name}`, 'start.mjs');
+        const given = [shell, files.program!, files.onnx!];
         answers.get(each)!.push(await once(host.node, given));
       } catch (error) {
         failed.set(each, firstLine(error));
@@ -91,7 +82,7 @@ async function coldCase(
   }
   const able = takers.filter((each) => !failed.has(each));
   const judge = judgeAmong(able.map(({ contender }) => contender));
-  const outputOf = (each: Shipped) => [decode(answers.get(each)![0]!.output)];
+  const outputOf = (each: Taker) => [decode(answers.get(each)![0]!.output)];
   const reference = able.find(({ contender }) => contender === judge);
   return takers.map((each): ColdStart => {
     const head = { case: c.name, contender: each.contender };
@@ -108,21 +99,47 @@ async function coldCase(
   });
 }
 
-/** The bundle with the case and its reader, and a shell that looks at the clock before it loads the bundle. */
-async function build(each: Shipped, c: ForwardCase, out: string): Promise<void> {
-  const base = `${each.contender}-${c.name}`;
-  await bundle(each, {
-    outfile: join(out, `${base}.mjs`),
-    platform: 'node',
-    more: `
+interface Taker {
+  readonly contender: string;
+  /** Makes the folder of its program: `start.mjs` and what that loads. */
+  build(folder: string): Promise<void>;
+}
+
+function takersOf(c: ForwardCase): Taker[] {
+  const libraries = shipped.map(({ contender, entry, reads }): Taker => {
+    const whole = `
+      ${entry}
       import { infer } from './cases/infer.ts';
       import { answerOf } from './shipped/answer.ts';
-      export const answer = (program, onnx) => answerOf(
-        runner, infer.find((c) => c.name === '${c.name}'), program, onnx, '${each.reads}');`,
+      const wanted = infer.find((c) => c.name === '${c.name}');
+      export const answer = (program, onnx) =>
+        answerOf(runner, wanted, program, onnx, '${reads}');`;
+    return { contender, build: (folder) => writeProgram(whole, folder) };
   });
+  const compiled: Taker = {
+    contender: compiledName,
+    async build(folder) {
+      await compileCase(c, 'node', folder);
+      const entry = `
+        import { loadModel } from './index.js';
+        import { inputOf } from '${sources}/shipped/answer.ts';
+        export const answer = async (program) => {
+          const [name, input] = await inputOf(program);
+          return (await loadModel()).run({ [name]: input }).output.data;
+        };`;
+      await writeProgram(entry, folder, folder);
+    },
+  };
+  return [compiled, ...libraries];
+}
+
+/** The bundle, and a shell that looks at the clock before it loads it. */
+async function writeProgram(entry: string, out: string, folder?: string): Promise<void> {
+  const outfile = join(out, 'bundle.mjs');
+  await bundle(entry, { outfile, platform: 'node', ...(folder !== undefined && { folder }) });
   const shell = `
 const begin = performance.now();
-const { answer } = await import('./${base}.mjs');
+const { answer } = await import('./bundle.mjs');
 const output = await answer(process.argv[2], process.argv[3]);
 const end = performance.now();
 const bytes = Buffer.from(output.buffer, output.byteOffset, output.byteLength);
@@ -130,7 +147,7 @@ process.stdout.write(JSON.stringify({
   sinceLoad: end - begin, sinceStart: end, output: bytes.toString('base64'),
 }), () => process.exit(0));
 `;
-  await writeFile(join(out, `${base}.start.mjs`), shell);
+  await writeFile(join(out, 'start.mjs'), shell);
 }
 
 async function once(node: string, args: readonly string[]): Promise<Answer> {

@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 
 export interface Shipped {
   readonly contender: string;
-  /** Source of the bundle's entry, which exports `start`. */
+  /** Source of the bundle's entry, which exports `runner`. */
   readonly entry: string;
   /** Files of the library that are loaded beside the bundle. */
   readonly assets?: readonly (readonly [packageName: string, file: string])[];
@@ -71,7 +71,7 @@ export const shipped: readonly Shipped[] = [
   },
 ];
 
-const sources = fileURLToPath(new URL('../../src', import.meta.url));
+export const sources = fileURLToPath(new URL('../../src', import.meta.url));
 
 /** Where the library's WebAssembly files lie. */
 export const assetPath = ([name, file]: readonly [string, string]): string =>
@@ -80,16 +80,16 @@ export const assetPath = ([name, file]: readonly [string, string]): string =>
 export interface BundleOptions {
   readonly outfile: string;
   readonly platform: 'browser' | 'node';
-  /** Added to the entry. */
-  readonly more?: string;
+  /** What the entry's imports are relative to; the sources of this application when left out. */
+  readonly folder?: string;
 }
 
 /** Bundles and minifies. Throws with esbuild's first complaint. */
-export async function bundle({ entry }: Shipped, options: BundleOptions): Promise<void> {
-  const { outfile, platform, more = '' } = options;
+export async function bundle(entry: string, options: BundleOptions): Promise<void> {
+  const { outfile, platform, folder = sources } = options;
   const node = platform === 'node';
   await build({
-    stdin: { contents: `${entry}\n${more}`, resolveDir: sources, loader: 'ts' },
+    stdin: { contents: entry, resolveDir: folder, loader: 'ts' },
     outfile,
     bundle: true,
     minify: true,
@@ -99,6 +99,8 @@ export async function bundle({ entry }: Shipped, options: BundleOptions): Promis
     platform,
     conditions: ['@hebb/source'],
     mainFields: ['module', 'main'],
+    // For entries that lie elsewhere.
+    nodePaths: [fileURLToPath(new URL('../../../../node_modules', import.meta.url))],
     logLevel: 'silent',
     // Without WebGPU and WebGL: the smaller of its builds.
     alias: node ? {} : { 'onnxruntime-web': 'onnxruntime-web/wasm' },

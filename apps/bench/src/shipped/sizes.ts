@@ -3,6 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Sheet } from '../report/summary.ts';
+import { compiledName } from '../contenders.ts';
+import type { ForwardCase } from '../cases/case.ts';
+import { compileCase, servedCases } from './compiled.ts';
 import { assetPath, bundle, shipped } from './programs.ts';
 
 export interface Size {
@@ -23,7 +26,7 @@ export async function measureSizes(
     if (names !== undefined && !names.includes(contender)) continue;
     const outfile = join(folder, `${contender}.size.mjs`);
     try {
-      await bundle(each, { outfile, platform: 'browser' });
+      await bundle(each.entry, { outfile, platform: 'browser' });
       const files = await Promise.all(assets.map((asset) => readFile(assetPath(asset))));
       sizes.push({
         contender,
@@ -34,7 +37,29 @@ export async function measureSizes(
       sizes.push({ contender, reason: firstLine(error) });
     }
   }
+  if (names?.includes(compiledName) ?? true) {
+    for (const c of servedCases) sizes.push(await compiledSize(c, folder));
+  }
   return sizes;
+}
+
+/** The folder of a compiled model: its own small module, and only what plays it. */
+async function compiledSize(c: ForwardCase, folder: string): Promise<Size> {
+  const contender = `${compiledName}, ${c.name}`;
+  try {
+    const out = join(folder, `compiled-${c.name}`);
+    await compileCase(c, 'browser', out);
+    const outfile = join(folder, `compiled-${c.name}.size.mjs`);
+    const entry = `export { loadModel } from './index.js';`;
+    await bundle(entry, { outfile, platform: 'browser', folder: out });
+    return {
+      contender,
+      script: bytes([await readFile(outfile)]),
+      wasm: bytes([await readFile(join(out, 'model.wasm'))]),
+    };
+  } catch (error) {
+    return { contender, reason: firstLine(error) };
+  }
 }
 
 function bytes(files: readonly Buffer[]): { raw: number; gzip: number } {

@@ -201,10 +201,10 @@ class Network:
 def read(folder):
     with open(os.path.join(folder, "program.json")) as file:
         program = json.load(file)
-    with open(os.path.join(folder, "weights.bin"), "rb") as file:
-        blob = bytearray(file.read())
 
-    def tensors(entries):
+    def tensors(entries, name):
+        with open(os.path.join(folder, name), "rb") as file:
+            blob = bytearray(file.read())
         found = {}
         for e in entries:
             dtype = torch.int32 if e["dtype"] == "int32" else torch.float32
@@ -213,10 +213,10 @@ def read(folder):
             found[e["name"]] = flat.view(e["shape"]).clone()
         return found
 
-    inputs = tensors(program["inputs"])
+    inputs = tensors(program["inputs"], "inputs.bin")
     # Its indices are 64-bit.
     inputs = {k: v.long() if v.dtype == torch.int32 else v for k, v in inputs.items()}
-    return program, tensors(program["parameters"]), list(inputs.values())
+    return program, tensors(program["parameters"], "weights.bin"), list(inputs.values())
 
 
 def load_forward(program, parameters, inputs):
