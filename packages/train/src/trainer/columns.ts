@@ -58,6 +58,7 @@ export function checkLabels(batch: Batch, name: string, output: readonly number[
   const column = batch.host[name]!;
   if (!isInteger(column.dtype) || column.shape.length !== output.length - 1) return;
   const classes = output[1]!;
+  if (classes === 1) return; // one score, of class 1 or of something real: its target is no class number
   const bad = findBadLabel(column, classes, ignored);
   if (bad === undefined) return;
   fail(
