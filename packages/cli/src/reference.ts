@@ -5,7 +5,6 @@ import {
   failureLine,
   listFamilies,
   readFamily,
-  referenceFamilies,
   referenceFolder,
   reportOf,
   runCase,
@@ -15,6 +14,7 @@ import type { CaseResult } from '@hebb/conformance/reference';
 import { Command, CommanderError, Option } from 'commander';
 import { backendNames, defaultBackend, useBackend } from './backends.ts';
 import { UsageError } from './errors.ts';
+import { families } from './reference/index.ts';
 
 interface ReferenceOptions {
   readonly backend: string;
@@ -84,7 +84,7 @@ async function run(options: ReferenceOptions, print: (line: string) => void): Pr
     if (options.family !== undefined && !options.family.includes(family)) continue;
     for (const given of await readFamily(folder, family)) {
       if (pattern !== undefined && !pattern.test(given.case)) continue;
-      const result = await runCase(given, { dtype: options.dtype, tables: referenceFamilies });
+      const result = await runCase(given, { dtype: options.dtype, tables: families });
       if (result.verdict === 'failed') print(failureLine(result));
       results.push(result);
     }

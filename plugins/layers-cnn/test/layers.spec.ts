@@ -1,210 +1,159 @@
-import { compile, gradients, init, ones, sum, zeros } from '@hebb/core';
-import type { DType, Tensor } from '@hebb/core';
+import path from 'node:path';
+import { Generator, init, ones, tensor, zeros } from '@hebb/core';
 import { cpu } from '@hebb/backend-cpu';
-import { Sequential } from '@hebb/nn';
-import type { Layer, Module } from '@hebb/nn';
 import {
-  AvgPool1d,
-  AvgPool2d,
-  AvgPool3d,
+  failureLine,
+  listFamilies,
+  readFamily,
+  referenceFolder,
+  runCase,
+} from '@hebb/conformance/reference';
+import { Sequential, spectralNorm } from '@hebb/nn';
+import {
+  AdaptiveAvgPool2d,
   BatchNorm1d,
   BatchNorm2d,
-  BatchNorm3d,
   Conv1d,
   Conv2d,
-  Conv3d,
-  ConvTranspose1d,
   ConvTranspose2d,
-  ConvTranspose3d,
-  MaxPool1d,
+  GroupNorm,
+  InstanceNorm2d,
+  LPPool1d,
   MaxPool2d,
-  MaxPool3d,
+  MaxPool2dWithIndices,
+  MaxUnpool2d,
+  StochasticDepth,
+  Upsample,
+  ZeroPad2d,
+  resnetCifar,
 } from '../src/index.ts';
-import { casesOf, eachCase, expectClose, numbers, toTensor } from './reference.ts';
-import type { Case } from './reference.ts';
+import { layerCases } from './layer-cases.ts';
 
 beforeAll(async () => {
   await init(cpu());
 });
 
-type Attrs = Readonly<Record<string, never>>;
-const convs = { conv1d: Conv1d, conv2d: Conv2d, conv3d: Conv3d };
-const transposed = {
-  conv_transpose1d: ConvTranspose1d,
-  conv_transpose2d: ConvTranspose2d,
-  conv_transpose3d: ConvTranspose3d,
-};
-const pools = {
-  max_pool1d: MaxPool1d,
-  max_pool2d: MaxPool2d,
-  max_pool3d: MaxPool3d,
-  avg_pool1d: AvgPool1d,
-  avg_pool2d: AvgPool2d,
-  avg_pool3d: AvgPool3d,
-};
-const has = <T extends object>(of: T, name: string): name is keyof T & string => name in of;
-
-/** PyTorch's settings under our names. */
-function settings(attrs: Attrs): Attrs {
-  return Object.fromEntries(
-    Object.entries(attrs).map(([name, value]) => [
-      name.replaceAll(/_([a-z])/g, (_, letter: string) => letter.toUpperCase()),
-      value,
-    ]),
-  );
-}
-
-/** The layer of a case; undefined where the case is about something that no layer does. */
-function layerOf({ op, attrs, inputs, params }: Case, dtype: DType): Layer | undefined {
-  const given = settings(attrs as Attrs);
-  const weight = params.weight?.shape ?? inputs.weight?.shape;
-  const bias = (params.bias ?? inputs.bias) !== undefined;
-  if (has(convs, op) && weight !== undefined) {
-    const groups: number = given.groups ?? 1;
-    const [out, inner, ...kernel] = weight as [number, number, ...number[]];
-    return new convs[op](inner * groups, out, kernel, { ...given, bias, dtype });
-  }
-  if (has(transposed, op) && weight !== undefined) {
-    const groups: number = given.groups ?? 1;
-    const [inner, out, ...kernel] = weight as [number, number, ...number[]];
-    return new transposed[op](inner, out * groups, kernel, { ...given, bias, dtype });
-  }
-  if (has(pools, op)) {
-    const { kernelSize, returnIndices: _, ...options } = given;
-    return new pools[op](kernelSize!, options);
-  }
-  return undefined;
-}
-
-/** Runs a layer and compares its output and all gradients with the case. */
-async function compare(layer: Layer, given: Case, dtype: DType): Promise<void> {
-  const named = new Map(Object.entries({ ...given.inputs, ...given.params }));
-  for (const [name, parameter] of layer.namedParameters()) {
-    parameter.value = toTensor(named.get(name)!, dtype);
-  }
-  const x = toTensor(named.get('x') ?? named.get('input')!, dtype);
-  const y = layer.forward(x);
-  const { tolerance } = given;
-  expectClose(
-    (await y.data()) as Float64Array,
-    numbers(given.outputs.output!),
-    tolerance,
-    'output',
-  );
-  const cotangent = given.cotangents.output;
-  if (cotangent === undefined) return;
-  const loss = sum(layer.forward(x).mul(toTensor(cotangent, dtype)));
-  const parameters = layer.namedParameters();
-  const wrt: [string, Tensor][] = [
-    [named.has('x') ? 'x' : 'input', x],
-    ...[...parameters].map(([name, { value }]): [string, Tensor] => [name, value]),
-  ];
-  const grads = gradients(
-    loss,
-    wrt.map(([, tensor]) => tensor),
-  );
-  for (const [i, [name]] of wrt.entries()) {
-    const want = given.grads[name];
-    if (want === undefined) continue;
-    const got = (await grads[i]!.data()) as Float64Array;
-    expectClose(got, numbers(want), tolerance, `gradient of ${name}`);
-  }
-}
-
-const convolutions = await casesOf('convolution');
-const normalisations = await casesOf('normalisation');
+const folder = referenceFolder(path.resolve(import.meta.dirname, '../../..'));
+const present = (await listFamilies(folder)) ?? [];
 
 describe.each(['float32', 'float64'] as const)('layers follow PyTorch in %s', (dtype) => {
-  const cases = convolutions.filter((each) => layerOf(each, dtype) !== undefined);
-  it('in enough cases to mean something', () => {
-    if (convolutions.length > 0) expect(cases.length).toBeGreaterThan(40);
-  });
-  eachCase(cases, async (given) => compare(layerOf(given, dtype)!, given, dtype));
+  for (const [family, table] of Object.entries(layerCases)) {
+    if (!present.includes(family)) {
+      it.skip(`${family}: needs the reference cases in ${folder}`, () => undefined);
+      continue;
+    }
+    it(
+      family,
+      async () => {
+        const cases = (await readFamily(folder, family)).filter(({ op }) => op in table);
+        const results = [];
+        for (const given of cases)
+          results.push(await runCase(given, { tables: layerCases, dtype }));
+        expect(results.filter(({ verdict }) => verdict === 'failed').map(failureLine)).toEqual([]);
+        const passed = results.filter(({ verdict }) => verdict === 'passed').length;
+        expect(passed).toBeGreaterThan(family === 'convolution' ? 75 : 18);
+      },
+      60_000,
+    );
+  }
 });
 
-describe('batch normalisation follows PyTorch', () => {
-  const norms = [BatchNorm1d, BatchNorm1d, BatchNorm2d, BatchNorm3d];
-  const make = (shape: readonly number[], attrs: Attrs): Layer & Module => {
-    const { momentum, eps, affine, trackRunningStats } = settings(attrs);
-    return new norms[shape.length - 2]!(shape[1]!, {
-      momentum: momentum!,
-      eps: eps!,
-      ...(affine !== undefined && { affine }),
-      ...(trackRunningStats !== undefined && { trackRunningStats }),
-    });
-  };
-  const buffersOf = async (layer: Module, { outputs, tolerance }: Case) => {
-    for (const name of ['running_mean', 'running_var']) {
-      if (outputs[name] === undefined) continue;
-      const got = await layer.namedBuffers().get(name)!.value.data();
-      expectClose(got as Float32Array, numbers(outputs[name]), tolerance, name);
-    }
-  };
-
-  eachCase(
-    normalisations.filter(({ op }) => op === 'batch_norm'),
-    async (given) => {
-      const layer = make(given.inputs.x!.shape, given.attrs as Attrs);
-      layer.train(given.attrs.training === true);
-      for (const [name, buffer] of layer.namedBuffers()) {
-        const value = given.inputs[name];
-        if (value !== undefined) buffer.value = toTensor(value, 'float32');
-      }
-      for (const [name, parameter] of layer.namedParameters()) {
-        parameter.value = toTensor(given.params[name]!, 'float32');
-      }
-      // Once, because each call in training moves the buffers.
-      const step = compile((x: Tensor, cotangent: Tensor) => {
-        const y = layer.forward(x);
-        const values = layer.parameters().map(({ value }) => value);
-        return { y, grads: gradients(sum(y.mul(cotangent)), [x, ...values]) };
-      });
-      const cotangent = given.cotangents.output!;
-      const { y, grads } = await step(
-        toTensor(given.inputs.x!, 'float32'),
-        toTensor(cotangent, 'float32'),
-      );
-      const { tolerance, outputs } = given;
-      expectClose((await y.data()) as Float32Array, numbers(outputs.output!), tolerance, 'output');
-      const names = ['x', ...layer.namedParameters().keys()];
-      for (const [i, name] of names.entries()) {
-        const got = (await grads[i]!.data()) as Float32Array;
-        expectClose(got, numbers(given.grads[name]!), tolerance, `gradient of ${name}`);
-      }
-      await buffersOf(layer, given);
-    },
-  );
-
-  describe('over several steps', () => {
-    eachCase(
-      normalisations.filter(({ op }) => op === 'batch_norm_steps'),
-      async (given) => {
-        const layer = make(given.inputs.x0!.shape, given.attrs as Attrs);
-        layer.loadStateDict(
-          Object.fromEntries(
-            Object.entries(given.params).map(([name, value]) => [name, toTensor(value, 'float32')]),
-          ),
-          { strict: false },
-        );
-        const step = compile((x: Tensor) => layer.forward(x));
-        const inputs = Object.values(given.inputs).map((value) => toTensor(value, 'float32'));
-        let y: Tensor | undefined;
-        for (const x of inputs) y = await step(x);
-        const { outputs, tolerance } = given;
-        expectClose((await y!.data()) as Float32Array, numbers(outputs.output!), tolerance);
-        await buffersOf(layer, given);
-        const evaluated = await layer.eval().forward(inputs[0]!).data();
-        expectClose(evaluated as Float32Array, numbers(outputs.eval_output!), tolerance);
-        expect(await layer.namedBuffers().get('num_batches_tracked')!.value.item()).toBe(3);
-      },
-    );
-  });
-
+describe('batch normalisation', () => {
   it('averages all batches when momentum is null', async () => {
     const layer = new BatchNorm1d(1, { momentum: null });
     for (const value of [1, 3, 8]) await layer.forward(ones([4, 1]).mul(value)).data();
     expect(await layer.runningMean!.value.item()).toBeCloseTo(4, 5);
+    expect(await layer.numBatchesTracked!.value.item()).toBe(3);
   });
+});
+
+describe('instance normalisation', () => {
+  it('keeps statistics where asked to, and uses them in evaluation', async () => {
+    const layer = new InstanceNorm2d(1, { trackRunningStats: true, momentum: 1 });
+    const x = tensor([[[[1, 3]]], [[[5, 11]]]]);
+    await layer.forward(x).data();
+    expect(await layer.runningMean!.value.toArray()).toEqual([5]);
+    expect(await layer.runningVar!.value.toArray()).toEqual([10]); // of (2, 18), with Bessel's correction
+    const y = (await layer.eval().forward(x).data()) as Float32Array;
+    expect(Array.from(y)).toEqual([-4, -2, 0, 6].map((d) => expect.closeTo(d / Math.sqrt(10), 4)));
+    expect(Object.keys(await layer.stateDict())).toEqual([
+      'running_mean',
+      'running_var',
+      'num_batches_tracked',
+    ]);
+  });
+});
+
+describe('maximum pooling and back', () => {
+  it('puts the maxima where they were', async () => {
+    const x = tensor([
+      [
+        [
+          [1, 5, 2],
+          [3, 4, 9],
+          [7, 0, 6],
+        ],
+      ],
+    ]);
+    const [values, at] = new MaxPool2dWithIndices(2).forward(x);
+    expect(await values.toArray()).toEqual([[[[5]]]]);
+    const back = new MaxUnpool2d(2).forward(values, at, { outputSize: [3, 3] });
+    expect(await back.toArray()).toEqual([
+      [
+        [
+          [0, 5, 0],
+          [0, 0, 0],
+          [0, 0, 0],
+        ],
+      ],
+    ]);
+  });
+});
+
+describe('stochastic depth', () => {
+  it('leaves out whole items, or the whole batch', async () => {
+    const x = ones([200, 3]);
+    const rows = new StochasticDepth(0.25, { generator: new Generator(1) });
+    const y = (await rows.forward(x).toArray()) as number[][];
+    const kept = y.filter((row) => row[0] !== 0);
+    expect(kept.length / 200).toBeCloseTo(0.75, 1);
+    expect(kept[0]).toEqual([4 / 3, 4 / 3, 4 / 3].map((v) => expect.closeTo(v, 5)));
+    const batch = new StochasticDepth(0.5, { mode: 'batch', generator: new Generator(1) });
+    const means = [];
+    for (let i = 0; i < 12; i++) means.push(Number(await batch.forward(x).mean().item()));
+    expect(new Set(means)).toEqual(new Set([0, 2]));
+    expect(rows.eval().forward(x)).toBe(x);
+    expect(() => new StochasticDepth(2)).toThrow('p is a probability (got 2');
+  });
+});
+
+describe('models', () => {
+  it('start blocks as the identity where asked to', async () => {
+    const model = resnetCifar({ depth: 8, channels: 4, zeroInitResidual: true });
+    const weights = [...model.namedParameters()].filter(([name]) => name.endsWith('bn2.weight'));
+    expect(weights).toHaveLength(3);
+    for (const [, weight] of weights) expect(await weight.value.sum().item()).toBe(0);
+  });
+
+  it('are the same for the same generator, and convolutions keep their variance backwards', async () => {
+    const make = () => resnetCifar({ depth: 8, generator: new Generator(4) }).stateDict();
+    const [a, b] = [await make(), await make()];
+    for (const [name, value] of Object.entries(a)) {
+      expect(await b[name]!.data()).toEqual(await value.data());
+    }
+    const weight = (await a['layer3.0.conv2.weight']!.data()) as Float32Array;
+    const std = Math.sqrt(weight.reduce((sum, w) => sum + w * w, 0) / weight.length);
+    expect(std).toBeCloseTo(Math.sqrt(2 / (64 * 9)), 3);
+  });
+});
+
+it('spectral normalisation knows the outputs of a transposed convolution', () => {
+  const layer = spectralNorm(new ConvTranspose2d(3, 5, 2));
+  const shapes = [...layer.namedBuffers()].map(([name, { shape }]) => [name, shape]);
+  expect(shapes).toEqual([
+    ['parametrizations.weight.0._u', [5]],
+    ['parametrizations.weight.0._v', [12]],
+  ]);
 });
 
 describe('start values', () => {
@@ -253,6 +202,20 @@ describe('errors', () => {
     expect(() => new MaxPool2d(2, { stride: 0 })).toThrow('MaxPool2d: stride does not fit');
     expect(() => new BatchNorm2d(3, { momentum: 2 })).toThrow('momentum is between 0 and 1');
     expect(() => new BatchNorm2d(3, { eps: -1 })).toThrow('eps is at least 0');
+    expect(() => new GroupNorm(2, 3)).toThrow('channels do not divide into groups (got 3 and 2)');
+    expect(() => new GroupNorm(1, 3).forward(zeros([1, 2, 2]))).toThrow(
+      'groupNorm: input does not fit (got [1,2,2], wanted [N,3,...])',
+    );
+    expect(() => new InstanceNorm2d(3).forward(zeros([1, 3, 2]))).toThrow(
+      'instanceNorm: input does not fit (got [1,3,2], wanted [N, 3, 2 spatial axes])',
+    );
+    expect(() => new AdaptiveAvgPool2d([2, 2, 2] as never)).toThrow(
+      'AdaptiveAvgPool2d: outputSize does not fit (got [2,2,2]',
+    );
+    expect(() => new LPPool1d(0, 2)).toThrow('LPPool1d: normType is a positive number (got 0)');
+    expect(() => new ZeroPad2d([1, 2])).toThrow('ZeroPad2d: padding does not fit (got [1,2]');
+    expect(() => new ZeroPad2d(1).forward(zeros([2, 2]))).toThrow('wrong number of axes');
+    expect(() => new Upsample({})).toThrow('Upsample: give either size or scaleFactor');
   });
 });
 

@@ -33,6 +33,46 @@ export interface ReferenceCase {
 export type Tensors = { readonly [name: string]: Tensor };
 export type Outputs = Tensor | Tensors;
 
+export interface Tolerance {
+  readonly rtol: number;
+  readonly atol: number;
+}
+
+/**
+ * Results of a case that has a layout of its own: gradients that were computed on the way, and tolerances
+ * of single outputs where the case's is not theirs (statistics of random draws).
+ */
+export class Computed {
+  readonly outputs: Tensors;
+  readonly grads: Tensors;
+  readonly tolerances: Readonly<Record<string, Tolerance>>;
+
+  constructor(
+    outputs: Tensors,
+    {
+      grads = {},
+      tolerances = {},
+    }: { readonly grads?: Tensors; readonly tolerances?: Readonly<Record<string, Tolerance>> } = {},
+  ) {
+    this.outputs = outputs;
+    this.grads = grads;
+    this.tolerances = tolerances;
+  }
+}
+
+/** Thrown by a function that knows the op but not this case of it; the message says why. */
+export class SkipCase extends Error {
+  constructor(reason: string) {
+    super(reason);
+    this.name = 'SkipCase';
+  }
+}
+
+export interface CaseContext {
+  /** Float type of the run. */
+  readonly dtype: 'float64' | 'float32';
+}
+
 /**
  * Computes a case: a single tensor is its `output`. Outputs that the case does not list may be given too;
  * they are not looked at. May be asynchronous where a shape depends on data.
@@ -41,7 +81,8 @@ export type CaseFunction = (
   tensors: Tensors,
   attrs: CaseAttrs,
   given: ReferenceCase,
-) => Outputs | Promise<Outputs>;
+  context: CaseContext,
+) => Outputs | Computed | Promise<Outputs | Computed>;
 
 /** What a family can compute, by the case's `op`. */
 export type CaseTable = { readonly [op: string]: CaseFunction };

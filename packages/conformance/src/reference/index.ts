@@ -3,8 +3,10 @@
  * family; a table for each family says how to compute its ops. Needs Node for reading files.
  */
 export { evaluate } from './expression.ts';
+export { Computed, SkipCase } from './case.ts';
 export type {
   CaseAttrs,
+  CaseContext,
   CaseFunction,
   CaseTable,
   FamilyTables,
@@ -12,6 +14,7 @@ export type {
   ReferenceCase,
   StoredTensor,
   Tensors,
+  Tolerance,
 } from './case.ts';
 export * as attrs from './attrs.ts';
 export { compareTensor } from './compare.ts';

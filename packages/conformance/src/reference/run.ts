@@ -1,7 +1,15 @@
 /** Runs reference cases on the current backend. */
 import { gradients, isFloat, mul, realize, sum, tensor, Tensor } from '@hebb/core';
 import type { DType } from '@hebb/core';
-import type { FamilyTables, Outputs, ReferenceCase, StoredTensor, Tensors } from './case.ts';
+import { Computed, SkipCase } from './case.ts';
+import type {
+  FamilyTables,
+  Outputs,
+  ReferenceCase,
+  StoredTensor,
+  Tensors,
+  Tolerance,
+} from './case.ts';
 import { compareTensor } from './compare.ts';
 import type { Mismatch } from './compare.ts';
 
@@ -36,6 +44,8 @@ function entries<T>(record: { readonly [name: string]: T } | null | undefined): 
 
 const named = (outputs: Outputs): Tensors =>
   outputs instanceof Tensor ? { output: outputs } : outputs;
+const computed = (result: Outputs | Computed): Computed =>
+  result instanceof Computed ? result : new Computed(named(result));
 
 /** Computes one case and compares outputs, loss and gradients. */
 export async function runCase(given: ReferenceCase, options: RunOptions): Promise<CaseResult> {
@@ -54,6 +64,7 @@ export async function runCase(given: ReferenceCase, options: RunOptions): Promis
     if (mismatches.length === 0) return { ...result, verdict: 'passed' };
     return { ...result, verdict: 'failed', mismatches };
   } catch (error) {
+    if (error instanceof SkipCase) return { ...result, verdict: 'skipped', reason: error.message };
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     return { ...result, verdict: 'failed', reason };
   }
@@ -68,21 +79,23 @@ async function compareCase(
   for (const [key, stored] of [...entries(given.inputs), ...entries(given.params)]) {
     tensors[key] = fromStored(stored, dtype);
   }
-  const outputs = named(await compute!(tensors, given.attrs, given));
+  const result = computed(await compute!(tensors, given.attrs, given, { dtype }));
+  const { outputs, tolerances } = result;
   const checks: Check[] = entries(given.outputs).map(([key, want]) => ({
     what: key,
     got: outputs[key],
     want,
+    ...(tolerances[key] && { tolerance: tolerances[key] }),
   }));
-  checks.push(...lossChecks(given, tensors, outputs));
+  checks.push(...lossChecks(given, tensors, result));
   // All in one program, after the gradients are there: a computed tensor forgets where it came from.
   await realize(...checks.flatMap(({ got }) => (got === undefined ? [] : [got])));
   const found: Mismatch[] = [];
-  for (const { what, got, want } of checks) {
+  for (const { what, got, want, tolerance = given.tolerance } of checks) {
     const mismatch =
       got === undefined
         ? { what, message: 'was not computed', error: Number.NaN }
-        : await compareTensor(what, got, want, given.tolerance);
+        : await compareTensor(what, got, want, tolerance);
     if (mismatch !== undefined) found.push(mismatch);
   }
   return found;
@@ -92,15 +105,28 @@ interface Check {
   readonly what: string;
   readonly got: Tensor | undefined;
   readonly want: StoredTensor;
+  readonly tolerance?: Tolerance;
 }
 
 /** The loss and its gradients. */
-function lossChecks(given: ReferenceCase, tensors: Tensors, outputs: Tensors): Check[] {
+function lossChecks(
+  given: ReferenceCase,
+  tensors: Tensors,
+  { outputs, grads: own }: Computed,
+): Check[] {
   const pairs = entries(given.cotangents).flatMap(([key, stored]) => {
     const output = outputs[key];
     return output === undefined ? [] : [{ output, cotangent: fromStored(stored, output.dtype) }];
   });
-  if (given.loss === null || pairs.length === 0) return [];
+  if (pairs.length === 0) {
+    // Cases of several steps list the gradients that were used on the way.
+    return entries(given.grads).map(([key, want]) => ({
+      what: `grad ${key}`,
+      got: own[key],
+      want,
+    }));
+  }
+  if (given.loss === null) return [];
   const checks: Check[] = [];
   if (given.loss_value !== null) {
     const loss = pairs

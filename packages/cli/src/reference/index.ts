@@ -1,0 +1,16 @@
+/**
+ * All families that can be compared with PyTorch: those of the functional library, and those that need
+ * modules, optimizers and layer plugins, which only a composition root brings together.
+ */
+import { referenceFamilies } from '@hebb/conformance/reference';
+import type { FamilyTables } from '@hebb/conformance/reference';
+import { initialisers } from './init.ts';
+import { optimisers } from './optimisers.ts';
+import { training } from './training.ts';
+
+export const families: FamilyTables = {
+  ...referenceFamilies,
+  init: initialisers,
+  optimisers,
+  training,
+};
