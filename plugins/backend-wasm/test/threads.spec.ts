@@ -11,7 +11,6 @@ import {
   sub,
   sum,
   tanh,
-  tensor,
   traceFunction,
 } from '@hebb/core';
 import type { Backend, DeviceBuffer, Graph, HostArray, Tensor } from '@hebb/core';
@@ -121,7 +120,7 @@ describe('threads', () => {
     async (name) => {
       const [expected] = await results(one, name, 1);
       for (const backend of many) {
-        for (const got of await results(backend, name, 6)) expect(got).toEqual(expected);
+        for (const got of await results(backend, name, 3)) expect(got).toEqual(expected);
       }
     },
     30_000,
@@ -151,6 +150,5 @@ describe('threads', () => {
     for (const threads of [0, -1, 1.5, NaN]) {
       expect(() => wasm({ threads })).toThrow('threads is a positive integer or auto');
     }
-    expect(tensor([1]).size).toBe(1);
   });
 });

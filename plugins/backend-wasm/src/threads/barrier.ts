@@ -3,7 +3,7 @@
  * for a moment, which is all it takes between kernels, and then sleep. A thread that has failed, or has not
  * even come, ends the wait of the others with a trap.
  */
-import { ModuleBuilder, i32, i64 } from '../wasm/index.ts';
+import { type ModuleBuilder, i32, i64 } from '../wasm/index.ts';
 import type { FunctionRef } from '../wasm/index.ts';
 
 /** Addresses of the words that the threads share, below everything else. */

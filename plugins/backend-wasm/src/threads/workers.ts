@@ -7,7 +7,7 @@ export interface HostWorker {
   readonly ready: Promise<void>;
   /** Called when the worker has stopped or failed. */
   onEnd(listener: (reason: string) => void): void;
-  terminate(): Promise<void> | void;
+  terminate(): Promise<void>;
 }
 
 interface NodeWorker {
@@ -84,6 +84,9 @@ function startWebWorker(source: string): HostWorker {
     ready,
     post: (message) => worker.postMessage(message),
     onEnd: (listener) => worker.addEventListener('error', (event) => listener(event.message)),
-    terminate: () => worker.terminate(),
+    terminate: () => {
+      worker.terminate();
+      return Promise.resolve();
+    },
   };
 }

@@ -1,2 +1,0 @@
-import type { RoutineGenerator } from '../routine.ts';
-export declare const sort: RoutineGenerator;
