@@ -1,3 +1,4 @@
 /** What needs a file system: checkpoints on disk, TensorBoard event files, HTML reports. */
 export { checkpointFolder } from './node/checkpoint-folder.ts';
 export type { CheckpointFolderOptions } from './node/checkpoint-folder.ts';
+export { TensorBoard, tensorBoard } from './node/tensorboard.ts';

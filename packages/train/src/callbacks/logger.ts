@@ -26,6 +26,8 @@ export interface Logger {
     settings: Readonly<Record<string, string | number | boolean>>,
     results: Readonly<Record<string, number>>,
   ): void | Promise<void>;
+  /** The run goes on after so many updates: what was logged for later ones no longer counts. */
+  resume?(step: number): void | Promise<void>;
   /** Everything so far is safe when this is done. */
   flush?(): void | Promise<void>;
 }
@@ -44,6 +46,9 @@ export function logTo(logger: Logger, { histograms = 0 }: LoggingOptions = {}): 
   let last = { epoch: 0, samples: 0, loss: 0 };
   return {
     name: 'logger',
+    fitStart: async ({ trainer, resumed }) => {
+      if (resumed) await logger.resume?.(trainer.updates);
+    },
     progress: async ({ epoch, samples = 0, loss }: Progress, trainer: Trainer) => {
       // Progress tells means since the start of the epoch.
       const from = last.epoch === epoch && last.samples < samples ? last : { samples: 0, loss: 0 };
