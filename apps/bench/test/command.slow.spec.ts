@@ -1,0 +1,60 @@
+/** The command as a person runs it. */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin/node');
+const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+
+function bench(...args: string[]): { code: number | null; out: string; complaint: string } {
+  const { status, stdout, stderr } = spawnSync(
+    node,
+    ['--conditions=@hebb/source', '--disable-warning=ExperimentalWarning', main, ...args],
+    { encoding: 'utf8' },
+  );
+  return { code: status, out: stdout, complaint: stderr };
+}
+
+describe('npm run bench', () => {
+  it('prints a table and writes it as JSON and Markdown', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hebb-bench-test-'));
+    try {
+      const [json, markdown] = [join(folder, 'out.json'), join(folder, 'out.md')];
+      const quick = ['--rounds', '1', '--slice', '5', '--contenders', 'hebb,ort'];
+      const { code, out, complaint } = bench(
+        ...['kernels', 'matmul-64', ...quick, '--json', json, '--markdown', markdown],
+      );
+      expect([code, complaint]).toEqual([0, '']);
+      expect(out).toMatch(/cores, .* Node 24/);
+      expect(out).toMatch(/matmul-64 .*× ort/);
+      const data = JSON.parse(await readFile(json, 'utf8')) as {
+        machine: { cores: number };
+        kernels: readonly { case: string; results: readonly { status: string }[] }[];
+      };
+      expect(data.machine.cores).toBeGreaterThan(0);
+      expect(data.kernels[0]!.results.map(({ status }) => status)).toEqual(['timed', 'timed']);
+      expect(await readFile(markdown, 'utf8')).toMatch(/\| matmul-64 \|.*× ort \|/);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
+
+  it.each([
+    [['infer', 'alexnet'], /no case alexnet: mlp, lenet/],
+    [['infer', '--contenders', 'numpy'], /no contender numpy/],
+    [['speed'], /kernels, infer, train, sizes, cold/],
+    [['infer', '--rounds', '0'], /a number above 0/],
+    [['infer', '--rounds', '1.5'], /a whole number/],
+  ])(
+    'refuses %j',
+    (args, message) => {
+      const { code, complaint } = bench(...args);
+      expect(code).toBe(1);
+      expect(complaint).toMatch(message);
+    },
+    30_000,
+  );
+});
