@@ -44,6 +44,11 @@ export class Call {
     this.#scope = scope;
   }
 
+  /** The same node with other inputs, for operators that are another one on values derived from theirs. */
+  withInputs(inputs: readonly (Value | undefined)[]): Call {
+    return new Call(this.node, inputs, this.#scope);
+  }
+
   /** A value made once although the builder may run again: what is asked for must stay the same tensor. */
   memo<T>(key: string, make: () => T): T {
     if (!this.#memo.has(key)) this.#memo.set(key, make());

@@ -32,7 +32,7 @@ import type { Built, OperatorTable } from '../table.ts';
 import { withBias } from './conv.ts';
 
 /** [batch, steps, heads · size] -> [batch, heads, steps, size]; four axes stay. */
-function splitHeads(c: Call, x: Tensor, heads: number | undefined): Tensor {
+export function splitHeads(c: Call, x: Tensor, heads: number | undefined): Tensor {
   if (x.rank === 4) return x;
   const [batch, steps, width] = x.shape as [number, number, number];
   if (heads === undefined || width % heads !== 0) {
@@ -43,13 +43,13 @@ function splitHeads(c: Call, x: Tensor, heads: number | undefined): Tensor {
   return permute(reshape(x, [batch, steps, heads, width / heads]), [0, 2, 1, 3]);
 }
 
-function joinHeads(x: Tensor): Tensor {
+export function joinHeads(x: Tensor): Tensor {
   const [batch, heads, steps, size] = x.shape as [number, number, number, number];
   return reshape(permute(x, [0, 2, 1, 3]), [batch, steps, heads * size]);
 }
 
 /** Each key or value head serves a group of query heads that stand together. */
-function repeatHeads(x: Tensor, heads: number): Tensor {
+export function repeatHeads(x: Tensor, heads: number): Tensor {
   const [batch, own, steps, size] = x.shape as [number, number, number, number];
   if (own === heads) return x;
   const wide = broadcastTo(reshape(x, [batch, own, 1, steps, size]), [
@@ -149,9 +149,24 @@ function rotary(c: Call): Tensor {
     if (c.has(3)) table = gather(table, cast(c.tensor(3), 'int32'), 0);
     return reshape(narrow(table, table.rank - 1, 0, half), [batch, 1, steps, half]);
   };
-  const [cosine, sine] = [cache(1), cache(2)];
+  const y = rotate(x, cache(1), cache(2), width, c.attr.bool('interleaved'));
+  return flat ? joinHeads(y) : y;
+}
+
+/**
+ * The first `width` elements of the last axis turned in pairs: neighbours, or element k with k + width/2.
+ * x [batch, heads, steps, size]; cosine and sine [batch, 1, steps, width/2].
+ */
+export function rotate(
+  x: Tensor,
+  cosine: Tensor,
+  sine: Tensor,
+  width: number,
+  interleaved: boolean,
+): Tensor {
+  const size = x.shape[3]!;
+  const half = width / 2;
   const turned = narrow(x, 3, 0, width);
-  const interleaved = c.attr.bool('interleaved');
   const pair = (k: number): Tensor =>
     interleaved ? turned.index('...', [k, null, 2]) : narrow(turned, 3, k * half, half);
   const [a, b] = [pair(0), pair(1)];
@@ -160,8 +175,7 @@ function rotary(c: Call): Tensor {
   const rotated = interleaved
     ? reshape(concat([real.unsqueeze(-1), imaginary.unsqueeze(-1)], 4), turned.shape)
     : concat([real, imaginary], 3);
-  const y = width === size ? rotated : concat([rotated, narrow(x, 3, width, size - width)], 3);
-  return flat ? joinHeads(y) : y;
+  return width === size ? rotated : concat([rotated, narrow(x, 3, width, size - width)], 3);
 }
 
 /** Attention as a recurrence over an outer-product memory, with decay and delta rule. */

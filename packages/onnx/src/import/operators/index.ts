@@ -15,6 +15,7 @@ import { arrayFeatureExtractor, indexingOperators } from './indexing.ts';
 import { legacyOperators } from './legacy.ts';
 import { linearOperators } from './linear.ts';
 import { lossOperators } from './loss.ts';
+import { microsoftOperators, simplifiedOperators } from './microsoft/index.ts';
 import { mlOperators } from './ml.ts';
 import { normalisationOperators } from './normalisation.ts';
 import { poolOperators } from './pool.ts';
@@ -56,6 +57,7 @@ const onnxOperators: OperatorTable = {
   ...controlOperators,
   ...sequenceOperators,
   ...legacyOperators,
+  ...simplifiedOperators,
 };
 
 const mlTable: OperatorTable = {
@@ -75,6 +77,7 @@ export function operatorDomains({ operators: own = [], decodeImage }: DomainOpti
   return new Map([
     ['', { ...onnxOperators, ...imageOperators(decodeImage), ...derivedOperators(own) }],
     ['ai.onnx.ml', mlTable],
+    ['com.microsoft', microsoftOperators],
     ['ai.onnx.preview', { FlexAttention: flexAttention }],
     ['ai.onnx.preview.training', trainingOperators],
   ]);

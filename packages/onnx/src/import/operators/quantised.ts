@@ -61,7 +61,7 @@ function axisOf(c: Call, rank: number): number {
   return rank === 0 ? 0 : normalizeAxis(c.op, c.attr.int('axis', 1), rank === 1 ? 2 : rank);
 }
 
-function toRange(c: Call, y: Tensor, dtype: OnnxDtype): Value {
+export function toRange(c: Call, y: Tensor, dtype: OnnxDtype): Value {
   const [low, high] = range(c, dtype);
   const bounded = minimum(maximum(y, low), high);
   return narrowIntegers[dtype] === undefined
@@ -105,8 +105,7 @@ function dequantize(c: Call): Tensor {
 }
 
 /** uint8 with the range of the data, which always holds 0. */
-function dynamicQuantize(c: Call): Tensor[] {
-  const x = c.tensor(0);
+export function dynamicCodes(x: Tensor): Tensor[] {
   const high = maximum(x.max(), 0);
   const low = minimum(x.min(), 0);
   const scale = div(sub(high, low), 255);
@@ -131,6 +130,9 @@ function alongRows(v: Tensor, x: Tensor, axis: number): Tensor {
     x.shape.map((_, i) => (i === axis ? v.size : 1)),
   );
 }
+
+/** One number, or one for each column of x. */
+export const perColumn = (v: Tensor, x: Tensor): Tensor => alongRows(v, x, x.rank - 1);
 
 function qlinearMatmul(c: Call): Value {
   const [a, b] = [c.tensor(0), c.tensor(3)];
@@ -161,7 +163,7 @@ function qlinearConv(c: Call): Value {
 export const quantisedOperators: OperatorTable = {
   QuantizeLinear: [since(1, quantize)],
   DequantizeLinear: [since(1, dequantize)],
-  DynamicQuantizeLinear: [since(1, dynamicQuantize)],
+  DynamicQuantizeLinear: [since(1, (c) => dynamicCodes(c.tensor(0)))],
   QLinearMatMul: [since(1, qlinearMatmul)],
   QLinearConv: [since(1, qlinearConv)],
 };
