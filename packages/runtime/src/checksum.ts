@@ -1,7 +1,7 @@
 /**
- * 64 bits over bytes, as 16 hex digits: two lanes of FNV-1a (Fowler, Noll, Vo) over little-endian words of
- * 32 bits, the last one filled with zeros, and the length. It tells files apart and finds damage at about a
- * nanosecond a byte; it is no defence against forgery.
+ * 64 bits over bytes, as 16 hex digits: two lanes of FNV-1a (Fowler, Noll, Vo), one over the even and one
+ * over the odd little-endian words of 32 bits, the last one filled with zeros, and the length. It tells
+ * files apart and finds damage at about half a nanosecond a byte; it is no defence against forgery.
  */
 export function checksum(bytes: Uint8Array): string {
   const words = bytes.length >>> 2;
@@ -11,16 +11,16 @@ export function checksum(bytes: Uint8Array): string {
       : new Uint32Array(bytes.slice(0, words * 4).buffer);
   let a = 0x811c9dc5 ^ bytes.length;
   let b = 0x9747b28c;
-  for (let i = 0; i < words; i++) {
-    const word = whole[i]!;
-    a = Math.imul(a ^ word, 0x01000193);
-    b = Math.imul(b ^ word, 0x85ebca6b);
-    // The product moves bits up only: bring the high ones down.
+  // A product moves bits up only: the shifts bring high ones down.
+  for (let i = 1; i < words; i += 2) {
+    a = Math.imul(a ^ whole[i - 1]!, 0x01000193);
+    a ^= a >>> 15;
+    b = Math.imul(b ^ whole[i]!, 0x85ebca6b);
     b ^= b >>> 15;
   }
   let rest = 0;
   for (let i = words * 4; i < bytes.length; i++) rest |= bytes[i]! << (8 * (i & 3));
-  a = Math.imul(a ^ rest, 0x01000193);
+  a = Math.imul(a ^ (words % 2 === 1 ? whole[words - 1]! : 0), 0x01000193);
   b = Math.imul(b ^ rest, 0x85ebca6b);
   const mix = (x: number): string => {
     const y = Math.imul(x ^ (x >>> 16), 0x45d9f3b);
