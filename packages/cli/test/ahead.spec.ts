@@ -1,6 +1,25 @@
 /** Compiled programs, played, against backend-cpu. */
 import { cpu } from '@hebb/backend-cpu';
-import { Variable, compile, init, manualSeed, narrow, random, tensor } from '@hebb/core';
+import {
+  Variable,
+  abs,
+  atan2,
+  compile,
+  cos,
+  exp,
+  expm1,
+  fmod,
+  init,
+  log,
+  log1p,
+  manualSeed,
+  narrow,
+  pow,
+  random,
+  sin,
+  tanh,
+  tensor,
+} from '@hebb/core';
 import type { HostArray, Tensor } from '@hebb/core';
 import { BatchNorm2d, Conv2d, MaxPool2d } from '@hebb/layers-cnn';
 import {
@@ -125,6 +144,32 @@ describe('inference', () => {
     expect(player.inputs).toEqual([{ name: 'image', dtype: 'float32', shape: ['n', 1, 28, 28] }]);
     expect(player.outputs).toEqual([{ name: 'scores', dtype: 'float32', shape: ['n', 10] }]);
     expect(() => player.run({ image: new Float32Array(2 * 28 * 28) })).toThrow(PlayerError);
+  });
+  it('in float64 has the library’s transcendental functions, at their odd points too', async () => {
+    const run = (x: Tensor, y: Tensor) => ({
+      a: tanh(sin(x))
+        .add(cos(expm1(x)))
+        .add(exp(x)),
+      b: log(abs(x).add(1))
+        .add(log1p(abs(y)))
+        .add(atan2(x, y)),
+      c: pow(x, y),
+      d: fmod(x, y),
+    });
+    const input = { shape: [6], dtype: 'float64' as const };
+    const player = play(
+      await compileFunctions({ functions: { run: { run, input: { x: input, y: input } } } }),
+    );
+    const x = Float64Array.of(1, -1, 0.3, -2.5, 7, 1);
+    const y = Float64Array.of(NaN, Infinity, 0.7, 2, -3, -Infinity);
+    const got = player.run({ x, y });
+    for (const [name, value] of Object.entries(run(tensor(x), tensor(y)))) {
+      const wanted = await value.data();
+      got[name]!.data.forEach((z: number | bigint, i: number) => {
+        if (Number.isFinite(wanted[i])) expect(z).toBeCloseTo(Number(wanted[i]), 12);
+        else expect(z).toBe(wanted[i]);
+      });
+    }
   });
   it('is the same, byte for byte, each time', async () => {
     const file = await toOnnx(mlp, { input: { x: ['n', 12] } });
