@@ -1,7 +1,7 @@
 /** Import: real models, shapes that bind per call, control flow, training, and files that are wrong. */
 import { existsSync, readFileSync } from 'node:fs';
 import { cpu } from '@hebb/backend-cpu';
-import { init, tensor, valueAndGrad } from '@hebb/core';
+import { compile, init, tensor, valueAndGrad } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import {
   OnnxFormatError,
@@ -222,6 +222,49 @@ describe('an imported model as a module', () => {
     expect(result[0]).toBeCloseTo(1, 1);
     expect(result[1]).toBeCloseTo(2, 1);
     expect((await list((await imported.run({ x })).y)).map(Math.round)).toEqual([1, 3]);
+  });
+
+  it('drops and keeps running statistics in training mode', async () => {
+    const stats = { dtype: 'float32', shape: [2] } as const;
+    const source = model(
+      [info('x', 'float32', ['n', 2])],
+      [info('y', 'float32', ['n', 2]), info('z', 'float32', ['n', 2])],
+      [
+        node('BatchNormalization', ['x', 'scale', 'bias', 'mean', 'var'], ['y']),
+        node('Dropout', ['x', 'half'], ['z']),
+      ],
+      {
+        scale: { ...stats, data: Float32Array.of(2, 1) },
+        bias: { ...stats, data: Float32Array.of(0, 1) },
+        mean: { ...stats, data: Float32Array.of(0, 0) },
+        var: { ...stats, data: Float32Array.of(1, 1) },
+        half: { dtype: 'float32', shape: [], data: Float32Array.of(0.5) },
+      },
+    );
+    const net = importOnnx(source);
+    const x = tensor([
+      [1, 4],
+      [3, 8],
+    ]);
+    const step = compile((given: Tensor) => net.forward(given) as Tensor[]);
+    const still = await step(x);
+    expect(await still[1]!.toArray()).toEqual([
+      [1, 4],
+      [3, 8],
+    ]);
+    net.train();
+    const ones = tensor(new Float32Array(2000).fill(1), { shape: [1000, 2] });
+    const learning = compile((given: Tensor) => net.forward(given) as Tensor[]);
+    const [y] = await learning(x);
+    const centred = await list(y);
+    [-2, 0, 2, 2].forEach((v, i) => expect(centred[i]).toBeCloseTo(v, 3));
+    const kept = await net.stateDict();
+    expect(await list(kept['mean'])).toEqual([0.2, 0.6].map(Math.fround));
+    const [, z] = await learning(ones);
+    const drawn = await list(z);
+    expect(new Set(drawn)).toEqual(new Set([0, 2]));
+    const share = drawn.filter((v) => v === 0).length / drawn.length;
+    expect(Math.abs(share - 0.5)).toBeLessThan(0.1);
   });
 
   it('takes and gives state dicts', async () => {

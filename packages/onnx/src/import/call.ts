@@ -1,6 +1,6 @@
 /** One node as its operator's builder sees it: inputs in the form it asks for, attributes, opset. */
 import { Tensor, cast, fromBits, isDType } from '@hebb/core';
-import type { DType } from '@hebb/core';
+import type { DType, Variable } from '@hebb/core';
 import { dtypeName } from '../codec/dtypes.ts';
 import type { OnnxDtype } from '../codec/dtypes.ts';
 import type { Attributes } from './attributes.ts';
@@ -17,6 +17,8 @@ export interface CallScope {
   known(tensor: Tensor): HostTensor | undefined;
   /** Steps of a loop that may be written out in one graph. */
   readonly maxUnrolled: number;
+  /** The model is being trained. */
+  readonly training: boolean;
   /** A value of the graph around the node. */
   named(name: string): Value | undefined;
   /** Runs a subgraph of this node with these inputs, seeing the values around it. */
@@ -221,6 +223,17 @@ export class Call {
 
   subgraph(program: Program, inputs: readonly Value[]): Steps<readonly Value[]> {
     return this.#scope.subgraph(program, inputs);
+  }
+
+  /** Whether the model is being trained: layers that behave differently then do so. */
+  get training(): boolean {
+    return this.#scope.training;
+  }
+
+  /** The variable behind an input that is a parameter or a running statistic of the model. */
+  variable(i: number): Variable | undefined {
+    const value = this.#inputs[i];
+    return value instanceof ParameterValue ? value.variable : undefined;
   }
 
   get maxUnrolled(): number {

@@ -26,6 +26,8 @@ export interface Interpretation {
   readonly deadline?: number;
   /** Steps of a loop that are written out; a longer one throws `LoopTooLong`. Unbounded when left out. */
   readonly maxUnrolled?: number;
+  /** Dropout drops and BatchNormalization normalises by the batch, whatever the file says. */
+  readonly training?: boolean;
   /** Called with every value that a node makes, for tools that compare. */
   readonly trace?: (node: ProgramNode, output: string, value: Value) => void;
 }
@@ -123,6 +125,7 @@ function* runNode(
     known: (tensor) => known.get(tensor),
     named: (name) => scope.get(name),
     maxUnrolled: context.maxUnrolled ?? Infinity,
+    training: context.training ?? false,
     *subgraph(program, values) {
       const bound = new Map(program.inputs.map((name, i) => [name, values[i]!]));
       return yield* runProgram(program, bound, scope, context, known);

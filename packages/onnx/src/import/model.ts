@@ -205,7 +205,8 @@ export class OnnxModel extends Module {
 
   /**
    * The model as part of a larger computation: tensors in the order of the inputs give the output, or the
-   * outputs. Differentiable. Throws OnnxImportError where a shape or branch depends on the numbers.
+   * outputs. Differentiable. In training mode (`model.train()`) Dropout drops and BatchNormalization
+   * normalises by the batch and keeps running statistics. Throws OnnxImportError where a shape or branch depends on the numbers.
    */
   forward(...inputs: readonly Tensor[]): Tensor | Tensor[] {
     if (inputs.length !== this.inputs.length) {
@@ -221,6 +222,7 @@ export class OnnxModel extends Module {
     );
     const steps = interpret(this.program, bound, {
       initializer: (host) => this.#initializer(host),
+      training: this.training,
     });
     const outputs = runSync(
       steps,

@@ -30,7 +30,10 @@ function batchNormalisation(c: Call): Tensor[] {
     const like = (v: Tensor): Tensor => cast(v, x.dtype);
     return batchNorm(x, like(average), like(spread), like(scale), like(bias), { eps });
   };
-  if (!c.attr.bool('training_mode')) return [normal(mean, variance)];
+  // While the model is trained its running statistics are kept as the operator's training mode says.
+  const [averages, spreads] = c.training ? [c.variable(3), c.variable(4)] : [];
+  const learns = averages !== undefined && spreads !== undefined;
+  if (!c.attr.bool('training_mode') && !learns) return [normal(mean, variance)];
   const axes = x.shape.map((_, i) => i).filter((i) => i !== 1);
   const count = sizeOf(axes.map((axis) => x.shape[axis]!));
   const now = div(sum(x, axes), count);
@@ -38,7 +41,9 @@ function batchNormalisation(c: Call): Tensor[] {
   const spread = div(sum(mul(centred, centred), axes), count);
   const momentum = c.attr.float('momentum', 0.9);
   const moved = (old: Tensor, fresh: Tensor) => add(mul(old, momentum), mul(fresh, 1 - momentum));
-  return [normal(now, spread), moved(mean, now), moved(variance, spread)];
+  const moving: [Tensor, Tensor] = [moved(mean, now), moved(variance, spread)];
+  if (learns) [averages.value, spreads.value] = moving;
+  return [normal(now, spread), ...moving];
 }
 
 /** (x - mean) / √(variance + ε) over the axes. */

@@ -58,12 +58,13 @@ function multinomial(c: Call): Tensor {
   return cast(best, c.coreDType(c.dtypeAttribute('dtype', 'int32')));
 }
 
-/** Drops only when the model asks for training with a ratio; else the identity. */
+/** Drops when the file asks for it or the model is being trained; else the identity. */
 function dropout(c: Call): Value[] {
   const x = c.tensor(0);
   const ratio = c.opset < 12 ? c.attr.float('ratio', 0.5) : c.has(1) ? c.number(1) : 0.5;
-  const training =
+  const asked =
     c.opset >= 12 ? c.has(2) && c.number(2) !== 0 : c.opset < 7 && !c.attr.bool('is_test');
+  const training = asked || c.training;
   if (!training || ratio === 0) {
     const type = c.opset < 10 ? x.dtype : 'bool';
     return c.wants(1) ? [x, full(x.shape, 1, type)] : [x];
