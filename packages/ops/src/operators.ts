@@ -16,6 +16,7 @@ import * as padding from './padding.ts';
 import * as adaptive from './pooling/adaptive.ts';
 import * as average from './pooling/average.ts';
 import * as max from './pooling/max.ts';
+import * as attention from './recurrent/attention.ts';
 import * as gru from './recurrent/gru.ts';
 import * as lstm from './recurrent/lstm.ts';
 import * as rnn from './recurrent/rnn.ts';
@@ -48,6 +49,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   rnn,
   gru,
   lstm,
+  attention,
 ];
 
 function recordOf(value: unknown): Op[] {

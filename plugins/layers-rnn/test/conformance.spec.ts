@@ -1,6 +1,13 @@
 import { cpu } from '@hebb/backend-cpu';
 import { testLayer } from '@hebb/conformance';
-import { GRU, GRUCell, RNN, RNNCell } from '../src/index.ts';
+import {
+  AdditiveAttention,
+  GRU,
+  GRUCell,
+  MultiplicativeAttention,
+  RNN,
+  RNNCell,
+} from '../src/index.ts';
 
 const backend = () => cpu();
 
@@ -63,5 +70,26 @@ testLayer('GRUCell', () => new GRUCell(3, 2), {
   input: [3],
   output: [2],
   parameters: { weight_ih: [6, 3], weight_hh: [6, 2], bias_ih: [6], bias_hh: [6] },
+  backend,
+});
+testLayer('AdditiveAttention', () => new AdditiveAttention(3, 4, 5), {
+  inputs: [[2, 3], [2, 3, 4], { shape: [2, 3], dtype: 'bool', values: [1, 1, 0, 1, 1, 1] }],
+  output: [
+    [2, 4],
+    [2, 3],
+  ],
+  parameters: { 'query.weight': [5, 3], 'key.weight': [5, 4], 'key.bias': [5], v: [5] },
+  backend,
+});
+testLayer('MultiplicativeAttention', () => new MultiplicativeAttention(3, 4), {
+  inputs: [
+    [2, 3],
+    [2, 3, 4],
+  ],
+  output: [
+    [2, 4],
+    [2, 3],
+  ],
+  parameters: { 'key.weight': [3, 4] },
   backend,
 });

@@ -1,0 +1,145 @@
+/** Sequences from a model that gives the next token: the likeliest each time, or the best of several. */
+import { cast, fail, formatShape, gather, realize, tensor, treeMap } from '@hebb/core';
+import type { Tensor } from '@hebb/core';
+import { logSoftmax } from '../softmax.ts';
+
+/**
+ * One step of a decoder on a batch: the tokens chosen last, int32 [N], and its state, any tree of tensors
+ * with a batch axis. Gives the logits of the next token [N, V] and the next state.
+ */
+export type DecodeStep<S> = (
+  tokens: Tensor,
+  state: S,
+) => Promise<readonly [logits: Tensor, state: S]> | readonly [logits: Tensor, state: S];
+
+export interface SearchOptions {
+  /** Token that every sequence begins with; not part of the result. */
+  readonly start: number;
+  /** Token that ends a sequence; not part of the result. */
+  readonly end: number;
+  /** Most tokens of a result. */
+  readonly maxLength: number;
+}
+
+function checkOptions(op: string, { maxLength, start, end }: SearchOptions): void {
+  for (const [name, value] of Object.entries({ maxLength, start, end })) {
+    if (!Number.isInteger(value) || value < 0) {
+      fail(op, `${name} is a whole number`, String(value), '0 or more');
+    }
+  }
+}
+
+/** Takes the likeliest token at each step, for a batch of sequences side by side. */
+export async function greedySearch<S>(
+  step: DecodeStep<S>,
+  state: S,
+  options: SearchOptions & {
+    /** Number of sequences. */
+    readonly batch: number;
+  },
+): Promise<number[][]> {
+  checkOptions('greedySearch', options);
+  const { start, end, maxLength, batch } = options;
+  const found = Array.from({ length: batch }, (): number[] => []);
+  const done = new Array<boolean>(batch).fill(false);
+  let tokens = new Int32Array(batch).fill(start);
+  let current = state;
+  for (let k = 0; k < maxLength && !done.every(Boolean); k++) {
+    const [logits, next] = await step(tensor(tokens), current);
+    const best = await logits.argmax(1).data();
+    current = next;
+    tokens = Int32Array.from(best as ArrayLike<number>, Number);
+    for (let n = 0; n < batch; n++) {
+      if (tokens[n] === end) done[n] = true;
+      else if (!done[n]) found[n]!.push(tokens[n]!);
+    }
+  }
+  return found;
+}
+
+export interface BeamOptions extends SearchOptions {
+  /** Sequences kept at each step. */
+  readonly beams: number;
+  /**
+   * Exponent α of the length penalty ((5 + length) / 6)^α that divides the log-probability of a finished
+   * sequence (Wu et al. 2016, arXiv:1609.08144). Default 0: none.
+   */
+  readonly lengthPenalty?: number;
+  /** Axis of the batch in the state's tensors: 1 for recurrent layers (the default 0). */
+  readonly batchAxis?: number;
+}
+
+export interface BeamResult {
+  readonly tokens: readonly number[];
+  /** Log-probability divided by the length penalty. */
+  readonly score: number;
+}
+
+/**
+ * Beam search for one sequence. `state` holds one row on the batch axis; `step` is called with up to
+ * `beams` rows. Returns the finished sequences found, best first; those cut off at maxLength count as
+ * finished.
+ */
+export async function beamSearch<S>(
+  step: DecodeStep<S>,
+  state: S,
+  options: BeamOptions,
+): Promise<BeamResult[]> {
+  const op = 'beamSearch';
+  checkOptions(op, options);
+  const { start, end, maxLength, beams, lengthPenalty = 0, batchAxis = 0 } = options;
+  if (!Number.isInteger(beams) || beams < 1) fail(op, 'beams is a positive number', String(beams));
+  const pick = (tree: S, rows: readonly number[]): S => {
+    const index = tensor(Int32Array.from(rows));
+    return treeMap(tree, (x) => gather(x, index, batchAxis));
+  };
+  const penalty = (length: number): number => ((5 + length) / 6) ** lengthPenalty;
+
+  let live: { tokens: number[]; score: number }[] = [{ tokens: [], score: 0 }];
+  let current = state;
+  const finished: BeamResult[] = [];
+  const finish = (tokens: readonly number[], score: number): void => {
+    finished.push({ tokens, score: score / penalty(tokens.length + 1) });
+  };
+  // Always as many rows as beams, so that a compiled step is traced once.
+  const padded = (rows: number[]): number[] =>
+    Array.from({ length: beams }, (_, k) => rows[k] ?? rows[0]!);
+  current = pick(current, padded([0]));
+  for (let k = 0; k < maxLength && live.length > 0; k++) {
+    const last = padded(live.map(({ tokens }) => tokens.at(-1) ?? start));
+    const [logits, next] = await step(tensor(Int32Array.from(last)), current);
+    if (logits.rank !== 2 || logits.shape[0] !== beams) {
+      fail(op, 'logits do not fit', formatShape(logits.shape), `[${beams}, V]`);
+    }
+    const scores = cast(logSoftmax(logits, 1), 'float32');
+    await realize(scores);
+    const values = (await scores.data()) as Float32Array;
+    const classes = scores.shape[1]!;
+    const candidates: { row: number; token: number; score: number }[] = [];
+    live.forEach(({ score }, row) => {
+      for (let token = 0; token < classes; token++) {
+        const total = score + values[row * classes + token]!;
+        if (Number.isFinite(total)) candidates.push({ row, token, score: total });
+      }
+    });
+    candidates.sort((a, b) => b.score - a.score);
+    const chosen: typeof candidates = [];
+    for (const candidate of candidates.slice(0, 2 * beams)) {
+      if (candidate.token === end) finish(live[candidate.row]!.tokens, candidate.score);
+      else if (chosen.length < beams) chosen.push(candidate);
+    }
+    live = chosen.map(({ row, token, score }) => ({
+      tokens: [...live[row]!.tokens, token],
+      score,
+    }));
+    if (live.length === 0) break;
+    current = pick(next, padded(chosen.map(({ row }) => row)));
+    // Without a penalty nothing still running can overtake: scores only fall.
+    const worst = finished.map(({ score }) => score).sort((a, b) => b - a)[beams - 1];
+    if (lengthPenalty === 0 && worst !== undefined && live[0]!.score < worst) live = [];
+  }
+  for (const { tokens, score } of live) {
+    if (tokens.length === maxLength) finish(tokens, score);
+  }
+  return finished.sort((a, b) => b.score - a.score).slice(0, beams);
+}

@@ -1,0 +1,196 @@
+/** Decoding, sequence losses and error rates, against full enumeration and published examples. */
+import { cpu } from '@hebb/backend-cpu';
+import { fromBits, gradients, init, random, tensor, zeros } from '@hebb/core';
+import type { Tensor } from '@hebb/core';
+import * as ops from '../src/index.ts';
+
+beforeAll(async () => {
+  await init(cpu());
+});
+const ints = (...values: number[]): Tensor => tensor(Int32Array.from(values));
+const listed = async (x: Tensor): Promise<number[]> => [...((await x.data()) as Float32Array)];
+
+/** Every label sequence that some alignment of `steps` steps gives, with its log-probability. */
+function enumerate(rows: readonly (readonly number[])[]): Map<string, number> {
+  const found = new Map<string, number>();
+  const walk = (t: number, path: number[], p: number): void => {
+    if (t === rows.length) {
+      const labels = path.filter((c, i) => c !== path[i - 1]).filter((c) => c !== 0);
+      const key = labels.join(' ');
+      found.set(key, (found.get(key) ?? 0) + p);
+      return;
+    }
+    rows[t]!.forEach((logp, c) => walk(t + 1, [...path, c], p * Math.exp(logp)));
+  };
+  walk(0, [], 1);
+  return found;
+}
+
+describe('CTC decoding', () => {
+  it('a wide beam finds what enumeration finds, and what the loss says', async () => {
+    const logits = random.normal(random.key(3), [5, 1, 3]).mul(2);
+    const logProbs = ops.logSoftmax(logits, 2);
+    const flat = await listed(logProbs);
+    const rows = Array.from({ length: 5 }, (_, t) => flat.slice(3 * t, 3 * t + 3));
+    const want = [...enumerate(rows)].sort((a, b) => b[1] - a[1]);
+    const [found] = await ops.ctcBeamDecode(logProbs, { beams: 200 });
+    expect(found![0]!.labels.join(' ')).toBe(want[0]![0]);
+    for (const { labels, score } of found!) {
+      const p = want.find(([key]) => key === labels.join(' '))![1];
+      expect(score).toBeCloseTo(Math.log(p), 4);
+    }
+    const best = found!.find(({ labels }) => labels.length > 0)!;
+    const loss = ops.ctcLoss(
+      logProbs,
+      ints(...best.labels).reshape([1, -1]),
+      [5],
+      [best.labels.length],
+      {
+        reduction: 'sum',
+      },
+    );
+    expect(await loss.item()).toBeCloseTo(-best.score, 4);
+  });
+
+  it('greedy joins repeats, keeps those apart by a blank, and stops at the length', async () => {
+    const path = [1, 1, 0, 1, 2, 2];
+    const logits = tensor(
+      Float32Array.from(path.flatMap((c) => [0, 1, 2].map((k) => (k === c ? 5 : 0)))),
+      {
+        shape: [6, 1, 3],
+      },
+    );
+    expect(await ops.ctcGreedyDecode(logits)).toEqual([[1, 1, 2]]);
+    expect(await ops.ctcGreedyDecode(logits, { lengths: [4] })).toEqual([[1, 1]]);
+    await expect(ops.ctcGreedyDecode(logits, { blank: 3 })).rejects.toThrow(/blank is no class/);
+    await expect(ops.ctcGreedyDecode(logits, { lengths: [7] })).rejects.toThrow(/out of range/);
+  });
+});
+
+describe('search', () => {
+  // A chain: after token a comes b with these log-probabilities; 0 starts, 3 ends. Greedy takes 1 and gets stuck.
+  const table = [
+    [-9, -0.6, -0.9, -9],
+    [-9, -1.2, -1.2, -1.2],
+    [-9, -9, -3, -0.1],
+    [-9, -9, -9, 0],
+  ];
+  const rows = tensor(Float32Array.from(table.flat()), { shape: [4, 4] });
+  // The state counts steps, so that reordering it is seen.
+  const step = (tokens: Tensor, state: Tensor): readonly [Tensor, Tensor] => [
+    rows.gather(tokens, 0),
+    state.add(1),
+  ];
+  const common = { start: 0, end: 3, maxLength: 4 };
+
+  it('greedy follows the likeliest token', async () => {
+    const [a, b] = await ops.greedySearch(step, zeros([2, 1]), { ...common, batch: 2 });
+    expect(a![0]).toBe(1);
+    expect(b).toEqual(a);
+  });
+  it('beams find the better sequence', async () => {
+    const found = await ops.beamSearch(step, zeros([1, 1]), { ...common, beams: 3 });
+    expect(found[0]!.tokens).toEqual([2]);
+    const soft = (row: number[], k: number): number =>
+      row[k]! - Math.log(row.reduce((n, x) => n + Math.exp(x), 0));
+    expect(found[0]!.score).toBeCloseTo(soft(table[0]!, 2) + soft(table[2]!, 3), 4);
+    const scores = found.map(({ score }) => score);
+    expect([...scores].sort((x, y) => y - x)).toEqual(scores);
+  });
+  it('one beam is greedy, and a length penalty favours longer sequences', async () => {
+    const [one] = await ops.beamSearch(step, zeros([1, 1]), { ...common, beams: 1 });
+    const [greedy] = await ops.greedySearch(step, zeros([1, 1]), { ...common, batch: 1 });
+    expect(one!.tokens[0]).toBe(greedy![0]);
+    const mean = async (lengthPenalty: number): Promise<number> => {
+      const found = await ops.beamSearch(step, zeros([1, 1]), {
+        ...common,
+        beams: 3,
+        lengthPenalty,
+      });
+      return found[0]!.tokens.length;
+    };
+    expect(await mean(20)).toBeGreaterThan(await mean(0));
+  });
+  it('refuses bad settings', async () => {
+    await expect(ops.beamSearch(step, zeros([1, 1]), { ...common, beams: 0 })).rejects.toThrow(
+      /beams/,
+    );
+    await expect(
+      ops.greedySearch(step, zeros([1, 1]), { ...common, maxLength: -1, batch: 1 }),
+    ).rejects.toThrow(/maxLength/);
+  });
+});
+
+describe('losses with masks', () => {
+  it('count only what is inside', async () => {
+    const logits = random.normal(random.key(8), [2, 3, 4]);
+    const targets = ints(1, 2, -100, 3, 0, 1).reshape([2, 3]);
+    const mask = ops.lengthMask([2, 3], 3);
+    const loss = ops.sequenceCrossEntropy(logits, targets, mask);
+    const want = ops.crossEntropy(logits.reshape([6, 4]), targets.reshape([6]));
+    const [grad] = gradients([loss], [logits]);
+    expect(await loss.item()).toBeCloseTo(Number(await want.item()), 5);
+    expect((await listed(grad!)).slice(8, 12)).toEqual([0, 0, 0, 0]);
+  });
+  it('infinite padding stays out', async () => {
+    const x = tensor([
+      [1, Infinity],
+      [2, 4],
+    ]);
+    const loss = ops.sequenceMse(x, zeros([2, 2]), ops.lengthMask(ints(1, 2), 2));
+    expect(await loss.item()).toBeCloseTo(7, 5);
+    expect(() => ops.sequenceMse(x, zeros([2, 2]), ops.lengthMask([1], 2))).toThrow(
+      /mask does not fit/,
+    );
+    expect(() => ops.lengthMask([3], 2)).toThrow(/length is out of range/);
+  });
+});
+
+describe('attention', () => {
+  it('masked steps have weight 0 and the rest sum to 1', async () => {
+    const [query, keys] = [
+      random.normal(random.key(1), [2, 4]),
+      random.normal(random.key(2), [2, 3, 4]),
+    ];
+    const mask = fromBits(Uint8Array.from([1, 1, 0, 1, 1, 1]), [2, 3], 'bool');
+    for (const [context, weights] of [
+      ops.additiveAttention(query, keys, keys, random.normal(random.key(3), [4]), mask),
+      ops.multiplicativeAttention(query, keys, keys, mask),
+    ]) {
+      expect(context.shape).toEqual([2, 4]);
+      const w = await listed(weights);
+      expect(w[2]).toBe(0);
+      expect(w[0]! + w[1]!).toBeCloseTo(1, 5);
+    }
+    expect(() => ops.multiplicativeAttention(query, keys, zeros([2, 4, 4]))).toThrow(/do not fit/);
+  });
+});
+
+describe('error rates', () => {
+  it('edit distance', () => {
+    expect(ops.editDistance([...'kitten'], [...'sitting'])).toBe(3);
+    expect(ops.editDistance([], [1, 2])).toBe(2);
+    expect(ops.wordErrorRate(['the cat sat on the mat'], ['the cat sit on mat'])).toBeCloseTo(
+      2 / 6,
+    );
+    expect(ops.characterErrorRate(['abcd'], ['abd'])).toBeCloseTo(1 / 4);
+    expect(() => ops.wordErrorRate(['a'], [])).toThrow(/one hypothesis for each reference/);
+    expect(() => ops.wordErrorRate([''], [''])).toThrow(/references are empty/);
+  });
+  it('BLEU: the example of the paper, a perfect match, brevity', () => {
+    const words = (text: string): string[] => text.split(' ');
+    // Clipped unigram precision 2/7 (Papineni et al., section 2.1.1).
+    const seven = words('the the the the the the the');
+    const cats = [words('the cat is on the mat'), words('there is a cat on the mat')];
+    expect(ops.bleu([seven], [cats], { maxOrder: 1 })).toBeCloseTo(2 / 7);
+    const same = words('a b c d e');
+    expect(ops.bleu([same], [[same]])).toBeCloseTo(1);
+    expect(ops.bleu([words('a b c d')], [[same]])).toBeCloseTo(Math.exp(1 - 5 / 4));
+    expect(ops.bleu([words('x y')], [[same]])).toBe(0);
+    expect(ops.bleu([words('a b x d')], [[same]], { smooth: true })).toBeGreaterThan(0);
+  });
+  it('perplexity and bits', () => {
+    expect(ops.perplexity(Math.log(7))).toBeCloseTo(7);
+    expect(ops.bitsPerToken(Math.log(8))).toBeCloseTo(3);
+  });
+});
