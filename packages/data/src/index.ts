@@ -19,6 +19,9 @@ export { MNIST_NORMALIZATION, normalizeColumn, normalizeImages } from './dataset
 export type { Normalization } from './dataset/normalize.ts';
 export { readIdx, writeIdx } from './idx/idx.ts';
 export type { ReadIdxOptions } from './idx/idx.ts';
+export { readNpy, writeNpy } from './npz/npy.ts';
+export { readNpz, writeNpz } from './npz/npz.ts';
+export type { ReadNpzOptions } from './npz/npz.ts';
 export { invert, removeAlpha, toGrayscale, toRgb } from './image/image.ts';
 export type { Image } from './image/image.ts';
 export { resize } from './image/resize.ts';
