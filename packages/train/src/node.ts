@@ -2,3 +2,5 @@
 export { checkpointFolder } from './node/checkpoint-folder.ts';
 export type { CheckpointFolderOptions } from './node/checkpoint-folder.ts';
 export { TensorBoard, tensorBoard } from './node/tensorboard.ts';
+export { reportHtml, writeReport } from './node/write-report.ts';
+export type { ReportContent, ReportSample } from './report/report.ts';

@@ -88,12 +88,16 @@ export async function findLearningRate(
   return { rates, losses, smoothed, suggestion: steepest(rates, smoothed), diverged };
 }
 
-/** The rate where the loss falls fastest against the logarithm of the rate, the first points left out. */
+/**
+ * The rate where the loss falls fastest against the logarithm of the rate, before its lowest point: what
+ * comes after is noise of the explosion. The first points are left out.
+ */
 function steepest(rates: readonly number[], losses: readonly number[]): number | undefined {
   const from = Math.min(10, Math.floor(rates.length / 10)) + 1;
+  const lowest = losses.indexOf(Math.min(...losses));
   let best: number | undefined;
   let slope = 0;
-  for (let i = from; i + 1 < rates.length; i++) {
+  for (let i = from; i < lowest; i++) {
     const here = (losses[i + 1]! - losses[i - 1]!) / Math.log(rates[i + 1]! / rates[i - 1]!);
     if (here < slope) [slope, best] = [here, rates[i]];
   }
