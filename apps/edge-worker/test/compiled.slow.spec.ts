@@ -3,17 +3,18 @@
  * code and to compile WebAssembly, so answering at all shows that neither happens.)
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cpu } from '@hebb/backend-cpu';
+import { compileFunctions, writeCompiled } from '@hebb/cli';
 import { compile, init, manualSeed, tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { MNIST_NORMALIZATION, digits, encodePng, pngToTensorArray } from '@hebb/data';
 import { loadMnist } from '@hebb/data/node';
 import { bundleSize, coldStart, startWorker } from '@hebb/edge/node';
 import type { LocalWorker } from '@hebb/edge/node';
-import { BatchNorm2d, Conv2d, MaxPool2d } from '@hebb/layers-cnn';
+import { BatchNorm2d, Conv2d, MaxPool2d, mobilenetV2 } from '@hebb/layers-cnn';
 import { Flatten, Linear, ReLU, Sequential, Softmax } from '@hebb/nn';
 import { decodeTensor, importOnnx, toOnnx } from '@hebb/onnx';
 import type { ModelCard } from '../src/card.ts';
@@ -164,6 +165,29 @@ describe('a model of our own, compiled for batches of 1 and 3', () => {
     expect(JSON.parse(first.answer)).toEqual(answer);
   }, 60_000);
 });
+
+it('fits MobileNetV2 into 100 KB of compressed code, weights apart', async () => {
+  const out = join(root, 'apps/edge-worker/out');
+  await mkdir(out, { recursive: true });
+  const directory = await mkdtemp(join(out, 'size-'));
+  try {
+    const mobile = mobilenetV2().eval();
+    const built = await compileFunctions(
+      {
+        name: 'mobilenet',
+        functions: { run: { run: (x) => mobile.forward(x), input: { image: [1, 3, 224, 224] } } },
+      },
+      { simd: ['relaxed'] },
+    );
+    await writeCompiled(built, 'worker', join(directory, 'worker'));
+    const size = await bundleSize({ directory: join(directory, 'worker'), conditions });
+    expect(built.weights.length).toBeGreaterThan(13e6);
+    expect(size.wasm).toBeGreaterThan(50_000);
+    expect(size.gzip + size.wasmGzip).toBeLessThan(100_000);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}, 120_000);
 
 const data =
   process.env['HEBB_MODELS'] ??
