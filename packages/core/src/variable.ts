@@ -18,7 +18,10 @@ export function setVariableTrace(next: VariableTrace | undefined): VariableTrace
   return saved;
 }
 
-/** Variables whose last assignment has not been computed; see `realize`. */
+/**
+ * Variables that are in use and whose value has not been computed; see `realize`. A start value that nobody
+ * has read is not among them: a model that is only looked at, or loaded over, costs nothing.
+ */
 export const dirtyVariables = new Set<Variable>();
 
 /**
@@ -31,7 +34,8 @@ export class Variable {
   constructor(value: Tensor) {
     this.#value = value;
     value.node.held += 1;
-    if (!value.node.isRealized(value.output)) dirtyVariables.add(this);
+    // `capture` looks for variables made inside the function that it traces.
+    if (trace !== undefined && !value.node.isRealized(value.output)) dirtyVariables.add(this);
   }
 
   get shape(): readonly number[] {
@@ -43,7 +47,10 @@ export class Variable {
   }
 
   get value(): Tensor {
-    return trace === undefined ? this.#value : trace.read(this);
+    if (trace !== undefined) return trace.read(this);
+    const { node, output } = this.#value;
+    if (!node.isRealized(output)) dirtyVariables.add(this);
+    return this.#value;
   }
 
   set value(next: Tensor) {

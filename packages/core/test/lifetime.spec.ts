@@ -7,6 +7,7 @@ import {
   gradients,
   mul,
   ones,
+  random,
   realize,
   scalar,
   scope,
@@ -73,6 +74,19 @@ describe('realisation', () => {
     expect(v.value.node.isRealized(0)).toBe(true);
     expect(v.value.node.inputs).toHaveLength(0);
     await expectClose(v.value, [100]);
+  });
+});
+
+describe('start values of variables', () => {
+  it('are computed when they are first read, and then kept', async () => {
+    const made = () => new Variable(random.normal(random.key(1), [3]));
+    const [read, unread, replaced] = [made(), made(), made()];
+    const real = (variable: Variable): boolean => variable.peek().node.isRealized(0);
+    replaced.value = tensor([1, 2, 3]);
+    await read.value.add(1).data();
+    expect([read, unread, replaced].map(real)).toEqual([true, false, true]);
+    expect(await unread.value.data()).toEqual(await read.value.data());
+    expect(real(unread)).toBe(true);
   });
 });
 
