@@ -9,6 +9,7 @@ import { controlOperators } from './control.ts';
 import { convOperators } from './conv.ts';
 import { derivedOperators } from './derived.ts';
 import { elementwiseOperators } from './elementwise.ts';
+import { gradientOperators } from './gradients.ts';
 import { imageOperators } from './image.ts';
 import type { ImageDecoder } from './image.ts';
 import { arrayFeatureExtractor, indexingOperators } from './indexing.ts';
@@ -58,6 +59,7 @@ const onnxOperators: OperatorTable = {
   ...sequenceOperators,
   ...legacyOperators,
   ...simplifiedOperators,
+  ...gradientOperators,
 };
 
 const mlTable: OperatorTable = {
@@ -77,7 +79,7 @@ export function operatorDomains({ operators: own = [], decodeImage }: DomainOpti
   return new Map([
     ['', { ...onnxOperators, ...imageOperators(decodeImage), ...derivedOperators(own) }],
     ['ai.onnx.ml', mlTable],
-    ['com.microsoft', microsoftOperators],
+    ['com.microsoft', { ...microsoftOperators, ...gradientOperators }],
     ['ai.onnx.preview', { FlexAttention: flexAttention }],
     ['ai.onnx.preview.training', trainingOperators],
   ]);
