@@ -1,11 +1,12 @@
 /** Functions that a module's kernels share, each defined (or imported) when it is first needed. */
 import { ModuleBuilder, i32, i64, select } from '../wasm/index.ts';
 import type { FunctionBuilder, FunctionRef, I32, I64, V128 } from '../wasm/index.ts';
-import { completeTable, installConstants } from '../math/constants.ts';
+import { completeTable, float, installConstants } from '../math/constants.ts';
 import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './float16.ts';
 import { erf64 } from '../math/erf64.ts';
 import { erf, exp, expm1, log, log1p, tanh } from '../math/exponential.ts';
 import { sinOrCos } from '../math/trigonometric.ts';
+import { winogradConstants } from '../routines/conv/winograd-transforms.ts';
 import type { Target } from '../routines/target.ts';
 
 /** Vector functions of float32. */
@@ -43,6 +44,7 @@ function generateAll(): void {
   const helpers = new Helpers(module, { simd: 'plain' });
   module.function({ params: ['v128'] }, (f, x) => {
     for (const name of vectorFunctions) helpers.inline(f, name, x);
+    for (const value of winogradConstants) float(value);
     for (const convert of [decodeFloat16, encodeFloat16, decodeBfloat16, encodeBfloat16]) {
       convert(f, x);
     }

@@ -26,16 +26,31 @@ export function storeLanes(f: FunctionBuilder, at: I32, value: V128, lanes: numb
   }
 }
 
-/** A row-major float32 matrix from a pointer. */
-export function storeMatrix(pointer: I32, columns: number): StoreResult {
+/**
+ * A row-major float32 matrix from a pointer; or, given their number of rows and the elements between them,
+ * several.
+ */
+export function storeMatrix(
+  pointer: I32,
+  columns: number,
+  several?: { readonly rows: number; readonly step: number },
+): StoreResult {
   return (f, { value, row, column, lanes, step = 1 }) => {
-    const element = i32.add(i32.mul(row, i32.const(columns)), column);
-    const at = i32.add(pointer, i32.mul(element, i32.const(4)));
+    let start: I32;
+    if (several === undefined) start = i32.mul(row, i32.const(columns));
+    else {
+      const at = f.let(row);
+      const matrix = f.let(i32.divU(at, i32.const(several.rows)));
+      // The gap between two matrices, for each one that lies before.
+      const gap = several.step - several.rows * columns;
+      start = i32.add(i32.mul(at, i32.const(columns)), i32.mul(matrix, i32.const(gap)));
+    }
+    const at = i32.add(pointer, i32.mul(i32.add(start, column), i32.const(4)));
     if (step === 1) storeLanes(f, at, value, lanes);
     else {
-      const start = f.let(at);
+      const first = f.let(at);
       for (let lane = 0; lane < lanes; lane++) {
-        f.storeLane(32, start, value, lane, lane * step * 4);
+        f.storeLane(32, first, value, lane, lane * step * 4);
       }
     }
   };

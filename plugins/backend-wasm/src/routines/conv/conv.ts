@@ -9,6 +9,8 @@ import { correlation } from './direct.ts';
 import { product, reachedPadding } from './geometry.ts';
 import type { ConvGeometry } from './geometry.ts';
 import { prepare, preparePlan } from './prepare.ts';
+import { winograd, winogradTile } from './winograd.ts';
+import type { WinogradSpec } from './winograd.ts';
 
 export interface ConvSpec extends ConvGeometry {
   readonly x: I32;
@@ -46,6 +48,9 @@ export function conv(spec: ConvSpec, target: Target): Routine {
     );
     return { phases: [phase], shared: 0 };
   }
+  const fast = winogradOf(spec);
+  const tile = fast === undefined ? undefined : winogradTile(fast);
+  if (fast !== undefined && tile !== undefined) return winograd(fast, tile, target);
   const tapColumns = Array.from({ length: kernel[last]! }, (_, k) => k * dilation[last]!);
   const columnStride = stride[last]!;
   const remainders = [...new Set(tapColumns.map((at) => at % columnStride))];
@@ -92,5 +97,27 @@ export function conv(spec: ConvSpec, target: Target): Routine {
       { ...sized, emit: (f, b, e, s) => plan(s.shared).emit(f, b, e, s) },
     ],
     shared: layout.bytes,
+  };
+}
+
+/** The same convolution for Winograd's algorithm, where it applies. */
+function winogradOf(spec: ConvSpec): WinogradSpec | undefined {
+  const { kernel, stride, dilation, groups, padding, size, outSize } = spec;
+  const plain = [...stride, ...dilation].every((n) => n === 1);
+  if (!plain || groups !== 1 || kernel.length !== 2 || kernel.some((k) => k !== 3))
+    return undefined;
+  return {
+    images: spec.images,
+    channels: spec.channels,
+    rows: spec.outChannels,
+    x: spec.x,
+    size: [size[0]!, size[1]!],
+    low: [padding[0]![0], padding[1]![0]],
+    outSize: [outSize[0]!, outSize[1]!],
+    kernel: spec.weight,
+    kernelRow: spec.channels * 9,
+    kernelChannel: 9,
+    kernelTap: 1,
+    store: spec.store,
   };
 }

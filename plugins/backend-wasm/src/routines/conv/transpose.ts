@@ -15,6 +15,8 @@ import { classesOf, combinations, product } from './geometry.ts';
 import type { AxisClass, ConvGeometry } from './geometry.ts';
 import { correlation, linePosition } from './direct.ts';
 import { prepare, preparePlan } from './prepare.ts';
+import { winograd, winogradTile } from './winograd.ts';
+import type { WinogradSpec } from './winograd.ts';
 
 export interface ConvTransposeSpec extends ConvGeometry {
   /** Gradient of the output: [images, outChannels, ...outSize]. */
@@ -52,6 +54,9 @@ export function convTranspose(spec: ConvTransposeSpec, target: Target): Routine 
     return { phases: [phase], shared: 0 };
   }
 
+  const fast = winogradOf(spec);
+  const tile = fast === undefined ? undefined : winogradTile(fast);
+  if (fast !== undefined && tile !== undefined) return winograd(fast, tile, target);
   const axes = size.map((_, axis) => classesOf(spec, axis));
   const padding = axes.map((classes, axis): [number, number] => {
     const used = classes.filter((c) => c.taps.length > 0);
@@ -198,4 +203,28 @@ function repackKernels(
     });
   };
   return { plan: { items: channels, scratch: 0, emit }, bytes, offsets };
+}
+
+/** With stride 1 the transpose is a correlation with the kernels turned around. */
+function winogradOf(spec: ConvTransposeSpec): WinogradSpec | undefined {
+  const { kernel, stride, dilation, groups, padding, size, outSize } = spec;
+  const plain = [...stride, ...dilation].every((n) => n === 1);
+  if (!plain || groups !== 1 || kernel.length !== 2 || kernel.some((k) => k !== 3))
+    return undefined;
+  const low = padding.map(([before]) => 2 - before);
+  if (low.some((n) => n < 0)) return undefined;
+  return {
+    images: spec.images,
+    channels: spec.outChannels,
+    rows: spec.channels,
+    x: spec.g,
+    size: [outSize[0]!, outSize[1]!],
+    low: [low[0]!, low[1]!],
+    outSize: [size[0]!, size[1]!],
+    kernel: i32.add(spec.weight, i32.const(8 * 4)),
+    kernelRow: 9,
+    kernelChannel: spec.channels * 9,
+    kernelTap: -1,
+    store: spec.store,
+  };
 }
