@@ -267,6 +267,34 @@ describe('an imported model as a module', () => {
     expect(Math.abs(share - 0.5)).toBeLessThan(0.1);
   });
 
+  it('may be cut to a trunk, or begun in the middle, at shapes of its own', async () => {
+    const three = info('x', 'float32', [1, 3]);
+    const weight = (k: number): TensorData => ({
+      dtype: 'float32',
+      shape: [3],
+      data: Float32Array.of(k, k, k),
+    });
+    const source = model(
+      [three],
+      [info('y', 'float32', [1, 3])],
+      [
+        node('Mul', ['x', 'a'], ['features']),
+        node('Add', ['features', 'b'], ['shifted']),
+        node('Mul', ['shifted', 'c'], ['y']),
+      ],
+      { a: weight(2), b: weight(10), c: weight(-1) },
+    );
+    const trunk = importOnnx(source, { outputs: ['features'], inputs: { x: ['batch', 3] } });
+    expect([...trunk.namedParameters().keys()]).toEqual(['a']);
+    const { features } = await trunk.run({ x: f32([1, 2, 3, 4, 5, 6], [2, 3]) });
+    expect(await list(features)).toEqual([2, 4, 6, 8, 10, 12]);
+    const rest = importOnnx(source, { inputs: { features: ['n', 3] } });
+    expect(rest.inputs.map(({ name }) => name)).toEqual(['features']);
+    const { y } = await rest.run({ features: f32([1, 2, 3, 4, 5, 6], [2, 3]) });
+    expect(await list(y)).toEqual([-11, -12, -13, -14, -15, -16]);
+    expect(() => importOnnx(source, { outputs: ['none'] })).toThrow(/no value none/);
+  });
+
   it('takes and gives state dicts', async () => {
     const imported = importOnnx(linear);
     imported.loadStateDict({ w: f32([3, 4], [2, 1]) });

@@ -5,5 +5,7 @@ export { OnnxModel, importOnnx } from './model.ts';
 export type { ImportOptions, ModelSource, RunInput, RunOptions } from './model.ts';
 export type { DecodedImage, ImageDecoder } from './operators/image.ts';
 export { supportedOperators } from './operators/index.ts';
+export { selectGraph } from './select.ts';
+export type { Selection } from './select.ts';
 export { formatType } from './types.ts';
 export type { Dim, ValueType } from './types.ts';

@@ -32,12 +32,14 @@ import type { ImageDecoder } from './operators/image.ts';
 import { operatorDomains } from './operators/index.ts';
 import { prepareModel } from './program.ts';
 import type { Program } from './program.ts';
+import { selectGraph } from './select.ts';
+import type { Selection } from './select.ts';
 import { formatType, valueType } from './types.ts';
 import type { ValueType } from './types.ts';
 import { ParameterValue, isHost, isTensorValue, toHost, toTensor } from './value.ts';
 import type { HostTensor, Value } from './value.ts';
 
-export interface ImportOptions extends DecodeLimits {
+export interface ImportOptions extends DecodeLimits, Selection {
   /** Op records of your own whose `onnx` mapping names operators of the model. */
   readonly operators?: readonly Op[];
   /** Decodes pictures for the operator ImageDecoder; `decodeImage` of `@hebb/data/node` fits. */
@@ -116,8 +118,9 @@ export class OnnxModel extends Module {
   readonly #compiled: Compiled<[Record<string, Tensor>, Fixed, string], Record<string, unknown>>;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(proto: ModelProto, options: ImportOptions = {}) {
+  constructor(source: ModelProto, options: ImportOptions = {}) {
     super();
+    const proto = selectGraph(source, options);
     this.training = false;
     this.proto = proto;
     this.program = prepareModel(proto, {
