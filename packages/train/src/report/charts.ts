@@ -138,7 +138,7 @@ export function precisionRecallChart(curve: PrecisionRecallCurve): Chart {
   const y = [...curve.precision].reverse();
   return {
     title: 'precision and recall',
-    words: `Precision ${formatNumber(y.at(-1)!)} where all are found.`,
+    words: `Precision ${formatNumber(Math.max(...y.filter((_, i) => x[i] === 1)))} where all are found.`,
     xLabel: 'recall',
     yLabel: 'precision',
     x,

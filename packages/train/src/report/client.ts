@@ -10,13 +10,16 @@ export const client = `
   const short = (v) => {
     if (v === null || v === undefined) return '–';
     const size = Math.abs(v);
-    if (size !== 0 && (size < 1e-3 || size >= 1e6)) return v.toExponential(2);
+    if (size !== 0 && (size < 1e-3 || size >= 1e6)) return v.toExponential(2).replace(/\\.?0+e/, 'e');
     return String(Number(v.toPrecision(4)));
   };
   const dashes = { first: undefined, second: [7, 4], third: undefined, reference: [2, 4] };
-  const axis = (label, more) => ({
+  // Of a logarithmic axis only the powers of ten.
+  const tens = (u, ticks) => ticks.map((v) => (/^1(e|0*$)|^0\\.0*1$/.test(String(v)) ? v : null));
+  const axis = (label, log, more) => ({
     label, labelSize: 22, labelFont: '12px system-ui', font: '12px system-ui', stroke: colour('--quiet'),
-    grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line'), width: 1 }, ...more,
+    grid: { stroke: colour('--line'), width: 1, ...(log && { filter: tens }) },
+    ticks: { stroke: colour('--line'), width: 1, ...(log && { filter: tens }) }, ...more,
   });
   const draw = (element, chart) => {
     element.replaceChildren();
@@ -38,12 +41,12 @@ export const client = `
       },
       legend: { live: whole },
       axes: [
-        axis(chart.xLabel, {
+        axis(chart.xLabel, chart.logX, {
           size: 34, space: 60,
           ...(whole && { incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 1e5] }),
           values: (u, ticks) => ticks.map((v) => (v === null ? '' : short(v))),
         }),
-        axis(chart.yLabel, {
+        axis(chart.yLabel, chart.logY, {
           size: 58, space: 34, values: (u, ticks) => ticks.map((v) => (v === null ? '' : short(v))),
         }),
       ],

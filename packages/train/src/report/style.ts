@@ -38,6 +38,7 @@ figure { margin: 0; min-width: 0; }
 figcaption { font-size: 13px; margin-top: 4px; }
 .plot { min-height: 270px; }
 .u-legend { text-align: left !important; font-size: 13px !important; }
+.u-legend th, .u-legend td { border: 0 !important; }
 .u-legend .u-series > * { padding: 2px 8px 2px 0 !important; }
 .pair { display: flex; flex-wrap: wrap; gap: 28px; align-items: flex-start; }
 .pair > * { min-width: 0; max-width: 100%; }

@@ -134,6 +134,8 @@ export async function overfitBatch(
   const loader = new DataLoader(data, { batchSize, shuffle: true, seed });
   const [indices] = await loader.plan(0);
   const losses: number[] = [];
+  // Not the rate of the moment: a schedule that warms up would make it look stuck.
+  for (const group of engine.settings.optimizer.groups) group.lr = group.initialLr;
   for (let i = 0; i < steps; i++) {
     const loss = await trainOn(engine, await loader.batch(indices!));
     losses.push(loss);
