@@ -9,7 +9,7 @@ import { contenders, selectContenders } from './contenders.ts';
 import { buildForNode20 } from './harness/build.ts';
 import { contest } from './harness/contest.ts';
 import type { CaseResult } from './harness/contest.ts';
-import { findNode20, hostOf } from './harness/launch.ts';
+import { findNode20, hostOf, torchVersion } from './harness/launch.ts';
 import type { Host } from './harness/launch.ts';
 import { writeWhole } from './report/files.ts';
 import { describeMachine, machine } from './report/machine.ts';
@@ -85,6 +85,13 @@ async function runFamily(
   return results;
 }
 
+/** What was asked for, without where this machine keeps its files. */
+function commandLine(args: readonly string[]): string {
+  const local = ['--json', '--markdown', '--python'];
+  const kept = args.filter((arg, i) => !local.includes(arg) && !local.includes(args[i - 1] ?? ''));
+  return ['npm run bench --', ...kept].join(' ').replace(/ --$/, '');
+}
+
 async function bench(kind: Kind | undefined, wanted: string | undefined, options: Options) {
   selectContenders(options.contenders);
   const chosen: readonly Kind[] = kind === undefined ? kinds : [kind];
@@ -127,8 +134,13 @@ async function bench(kind: Kind | undefined, wanted: string | undefined, options
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  const command = ['npm run bench --', ...process.argv.slice(2)].join(' ');
-  const report = { machine: here, command, versions: versions(), sheets };
+  const torch = sheets.some(({ head }) => head.some((name) => name.startsWith('torch')));
+  const report = {
+    machine: here,
+    command: commandLine(process.argv.slice(2)),
+    versions: { ...versions(), ...(torch && { PyTorch: torchVersion(python) ?? 'unknown' }) },
+    sheets,
+  };
   if (options.json) {
     const { sheets: _, ...head } = report;
     await writeWhole(options.json, `${JSON.stringify({ ...head, ...data }, undefined, 2)}\n`);

@@ -39,9 +39,14 @@ const here = fileURLToPath(new URL('..', import.meta.url));
 /** Why the contender cannot take part on this machine, if so. */
 export function unavailable({ library }: Contender, { python }: Host): string | undefined {
   if (library !== 'torch') return undefined;
-  const { status, error } = spawnSync(python, ['-c', 'import torch'], { encoding: 'utf8' });
-  if (error !== undefined) return `${python} is not installed`;
-  return status === 0 ? undefined : `${python} -c "import torch" fails here`;
+  return torchVersion(python) === undefined ? 'python3 -c "import torch" fails here' : undefined;
+}
+
+/** PyTorch's version, where that Python has it. */
+export function torchVersion(python: string): string | undefined {
+  const print = 'import torch; print(torch.__version__)';
+  const { status, stdout } = spawnSync(python, ['-c', print], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
 export function launchOf({ name, library, threads }: Contender, host: Host): Launch {
