@@ -2,6 +2,8 @@
  * Philox4x32-10. Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
  * Word i of the output is word i mod 4 of the block with counter (⌊i/4⌋, 0, 0, 0).
  */
+// Local names: in the contexts that tests run in, every use of a global is a slow call.
+const { floor, imul } = Math;
 const m0 = 0xd2511f53;
 const m1 = 0xcd9e8d57;
 const w0 = 0x9e3779b9;
@@ -11,9 +13,9 @@ const w1 = 0xbb67ae85;
 function mulHigh(x: number, y: number): number {
   const [xl, xh, yl, yh] = [x & 0xffff, x >>> 16, y & 0xffff, y >>> 16];
   const low = xl * yl;
-  const middle = xh * yl + Math.floor(low / 65536);
+  const middle = xh * yl + floor(low / 65536);
   const cross = (middle % 65536) + xl * yh;
-  return (xh * yh + Math.floor(middle / 65536) + Math.floor(cross / 65536)) >>> 0;
+  return (xh * yh + floor(middle / 65536) + floor(cross / 65536)) >>> 0;
 }
 
 /** One block: fills `out` from `at` with the four words of the counter. */
@@ -29,9 +31,9 @@ export function philoxBlock(
   let k1 = key1;
   for (let round = 0; round < 10; round++) {
     const high0 = mulHigh(m0, c0 >>> 0);
-    const low0 = Math.imul(m0, c0);
+    const low0 = imul(m0, c0);
     const high1 = mulHigh(m1, c2 >>> 0);
-    const low1 = Math.imul(m1, c2);
+    const low1 = imul(m1, c2);
     c0 = high1 ^ c1 ^ k0;
     c1 = low1;
     c2 = high0 ^ c3 ^ k1;
