@@ -12,7 +12,7 @@ import type { ExportOptions, Exportable } from './export/export.ts';
 import { readModelFile, writeModelFile } from './files.ts';
 import type { WriteModelOptions } from './files.ts';
 import { OnnxModel } from './import/model.ts';
-import type { ImportOptions } from './import/model.ts';
+import type { ImportOptions, Outputs } from './import/model.ts';
 
 export { onnxRuntime } from './check/runtime.ts';
 export { checkFolders } from './check/folders.ts';
@@ -21,11 +21,11 @@ export { readModelFile, writeModelFile } from './files.ts';
 export type { ReadModelOptions, WriteModelOptions } from './files.ts';
 
 /** `importOnnx` from a file, with the files beside it that hold its large tensors. */
-export async function importOnnxFile(
+export async function importOnnxFile<Output extends Outputs = Outputs>(
   path: string,
   options: ImportOptions = {},
-): Promise<OnnxModel> {
-  return new OnnxModel(await readModelFile(path, options), options);
+): Promise<OnnxModel<Output>> {
+  return new OnnxModel<Output>(await readModelFile(path, options), options);
 }
 
 /**

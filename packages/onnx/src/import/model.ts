@@ -62,6 +62,9 @@ const maxUnrolled = 1024;
 /** What `run` accepts for an input: a tensor, or one as the codec reads it from a file. */
 export type RunInput = Tensor | OnnxValue;
 
+/** What `forward` gives: one tensor where the model has one output, else a list. */
+export type Outputs = Tensor | Tensor[];
+
 /** Anything a model comes in: the bytes of a file, a decoded model, or an object of `onnx-proto`. */
 export type ModelSource = Uint8Array | ModelProto | { toJSON(): unknown };
 
@@ -71,8 +74,11 @@ export type ModelSource = Uint8Array | ModelProto | { toJSON(): unknown };
  * @throws OnnxFormatError when the bytes are no ONNX file; OnnxImportError, naming the node, for operators
  *   that are not supported and graphs that are wrong.
  */
-export function importOnnx(source: ModelSource, options: ImportOptions = {}): OnnxModel {
-  return new OnnxModel(readModel(source, options), options);
+export function importOnnx<Output extends Outputs = Outputs>(
+  source: ModelSource,
+  options: ImportOptions = {},
+): OnnxModel<Output> {
+  return new OnnxModel<Output>(readModel(source, options), options);
 }
 
 export function readModel(source: ModelSource, options: ImportOptions = {}): ModelProto {
@@ -100,8 +106,9 @@ interface Signature {
  * A model from an ONNX file. Float initialisers are its parameters, under their names in the file.
  * Shapes bind at each call: the first call with given shapes traces and compiles, later ones replay.
  * Where a shape or branch depends on the numbers themselves, the model runs in stages instead.
+ * The type argument says what `forward` gives: `importOnnx<Tensor>(bytes)` is a layer of one output.
  */
-export class OnnxModel extends Module {
+export class OnnxModel<Output extends Outputs = Outputs> extends Module {
   readonly inputs: readonly ValueType[];
   readonly outputs: readonly ValueType[];
   readonly opset: number;
@@ -211,7 +218,7 @@ export class OnnxModel extends Module {
    * outputs. Differentiable. In training mode (`model.train()`) Dropout drops and BatchNormalization
    * normalises by the batch and keeps running statistics. Throws OnnxImportError where a shape or branch depends on the numbers.
    */
-  forward(...inputs: readonly Tensor[]): Tensor | Tensor[] {
+  forward(...inputs: readonly Tensor[]): Output {
     if (inputs.length !== this.inputs.length) {
       fail(
         'OnnxModel',
@@ -237,7 +244,8 @@ export class OnnxModel extends Module {
       if (value instanceof ParameterValue) return value.variable.value;
       return toTensor('OnnxModel', value as HostTensor);
     });
-    return tensors.length === 1 ? tensors[0]! : tensors;
+    // Which of the two it is the caller has said by the type argument.
+    return (tensors.length === 1 ? tensors[0]! : tensors) as Output;
   }
 
   /**
