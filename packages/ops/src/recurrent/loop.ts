@@ -253,5 +253,6 @@ export function clipped(
 ): Activation[] {
   const functions = activationsOf(activations, count, direction);
   if (clip === 0) return functions;
-  return functions.map((f) => (x) => f(minimum(maximum(x, -clip), clip)));
+  // The gates' sums are bounded; what the LSTM's third function takes is the cell itself, which is not.
+  return functions.map((f, i) => (i === 2 ? f : (x) => f(minimum(maximum(x, -clip), clip))));
 }
