@@ -122,12 +122,8 @@ export {
   encodeTensors,
 } from './checkpoint/safetensors.ts';
 export type { Safetensors } from './checkpoint/safetensors.ts';
-export {
-  CheckpointError,
-  checkpointWeights,
-  decodeCheckpoint,
-  encodeCheckpoint,
-} from './checkpoint/checkpoint.ts';
+export { CheckpointError } from './checkpoint/checkpoint-error.ts';
+export { checkpointWeights, decodeCheckpoint, encodeCheckpoint } from './checkpoint/checkpoint.ts';
 export type { Checkpoint } from './checkpoint/checkpoint.ts';
 export { CheckpointMismatchError } from './checkpoint/run-state.ts';
 export { bestCheckpoint } from './checkpoint/keeper.ts';

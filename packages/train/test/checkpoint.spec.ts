@@ -275,9 +275,12 @@ describe('checkpoints', () => {
       '; unexpected model.0.bias, model.0.weight, model.1.mean, ema.0.bias',
     );
     expect(await stateOf(other)).toEqual(before);
-    const { tensors } = await decodeCheckpoint(bytes);
+    const { tensors, state } = await decodeCheckpoint(bytes);
+    await expect(other.load(await encodeCheckpoint({ tensors, state: {} }))).rejects.toThrow(
+      'its state is not that of a training run',
+    );
     await expect(
-      other.load(await encodeCheckpoint({ tensors: new Map([...tensors].slice(0, 3)), state: {} })),
+      other.load(await encodeCheckpoint({ tensors: new Map([...tensors].slice(0, 3)), state })),
     ).rejects.toThrow('missing');
   });
 

@@ -3,7 +3,7 @@ import type { Tensor } from '@hebb/core';
 import { cpu } from '@hebb/backend-cpu';
 import { ArrayDataset, ndarray } from '@hebb/data';
 import type { NDArray } from '@hebb/data';
-import { Linear, Parameter, ReLU, Sequential, crossEntropy, mseLoss } from '@hebb/nn';
+import { Linear, Module, Parameter, ReLU, Sequential, crossEntropy, mseLoss } from '@hebb/nn';
 import {
   AdamW,
   BalancedSampler,
@@ -406,6 +406,22 @@ describe('mixed precision', () => {
     // 3e38 · 2048 is no float32.
     expect(await run(3e38)).toEqual([0.5, 1024, 0, 1]);
     expect(await run(0.5)).toEqual([0, 1024, 1, 1]);
+  });
+
+  it('ends a run whose gradients are never finite', async () => {
+    class Root extends Module {
+      forward(x: Tensor): Tensor {
+        return x.mul(0).sqrt().add(x);
+      }
+    }
+    manualSeed(1);
+    const model = new Sequential(new Linear(2, 4), new Root(), new Linear(4, 3));
+    const trainer = trainerOf({ model, precision: 'float16' });
+    const before = await weights(trainer);
+    await expect(trainer.fit(clusters(60), { batchSize: 1, ...quiet })).rejects.toThrow(
+      'the gradients are not finite at any loss scale at epoch 1 of 1',
+    );
+    expect(await weights(trainer)).toEqual(before);
   });
 
   it('says so where the backend cannot', async () => {

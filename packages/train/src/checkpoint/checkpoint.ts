@@ -1,18 +1,11 @@
 /** A checkpoint as bytes: a safetensors file with the state of a run in its metadata and a checksum over all. */
-import { HebbError, fromBits } from '@hebb/core';
+import { fromBits } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import type { Column } from '../data/dataset.ts';
+import { CheckpointError } from './checkpoint-error.ts';
 import { fromJson, toJson } from './json.ts';
-import type { Json } from './json.ts';
+import { readRunState } from './run-state.ts';
 import { SafetensorsError, decodeSafetensors, encodeSafetensors } from './safetensors.ts';
-
-/** Thrown for checkpoints that are damaged, belong to something else, or cannot be written. */
-export class CheckpointError extends HebbError {
-  constructor(message: string, details: { readonly cause?: unknown } = {}) {
-    super(message, { op: 'checkpoint', path: '', ...details });
-    this.name = 'CheckpointError';
-  }
-}
 
 const format = 'hebb-checkpoint';
 const version = 1;
@@ -21,7 +14,8 @@ const blank = '0'.repeat(64);
 export interface Checkpoint {
   /** By name: `model.0.weight`, `optimizer.0.exp_avg`, `ema.0.weight`, `generator.default`. */
   readonly tensors: ReadonlyMap<string, Column>;
-  readonly state: Json;
+  /** Plain data: what JSON can say, numbers that are not finite too. */
+  readonly state: unknown;
 }
 
 /** Bytes of a checkpoint. The checksum covers every byte but its own 64. */
@@ -111,8 +105,7 @@ export async function checkpointWeights(
     }
     take('ema.');
   }
-  const aliases = (state as { readonly aliases?: Readonly<Record<string, string>> }).aliases ?? {};
-  for (const [name, first] of Object.entries(aliases)) {
+  for (const [name, first] of Object.entries(readRunState(state).aliases)) {
     const tensor = weights.get(first);
     if (tensor !== undefined) weights.set(name, tensor);
   }

@@ -3,8 +3,8 @@
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
 
-/** NaN and infinities as `{ "$": "NaN" }`. */
-export function toJson(value: Json): string {
+/** Plain data as text; NaN and infinities as `{ "$": "NaN" }`. */
+export function toJson(value: unknown): string {
   return JSON.stringify(value, (_, item: unknown) =>
     typeof item === 'number' && !Number.isFinite(item) ? { $: String(item) } : item,
   );

@@ -4,7 +4,8 @@ import { Monitor } from '../callbacks/monitor.ts';
 import type { MonitorOptions } from '../callbacks/monitor.ts';
 import { checkNumber, checkOptions, checkWhole } from '../check.ts';
 import type { EpochRecord } from '../progress/progress.ts';
-import { CheckpointError, decodeCheckpoint } from './checkpoint.ts';
+import { CheckpointError } from './checkpoint-error.ts';
+import { decodeCheckpoint } from './checkpoint.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { CheckpointStore } from './store.ts';
 

@@ -7,7 +7,11 @@ import type { ExponentialMovingAverage } from '../average/ema.ts';
 import type { Column } from '../data/dataset.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { LossScaler } from '../precision/loss-scaler.ts';
-import { CheckpointError } from './checkpoint.ts';
+import type { EpochRecord } from '../progress/progress.ts';
+import type { EpochPosition } from '../trainer/epoch.ts';
+import { CheckpointError } from './checkpoint-error.ts';
+import type { Json } from './json.ts';
+import type { Best } from './keeper.ts';
 
 export interface RunParts {
   readonly model: Module;
@@ -16,6 +20,45 @@ export interface RunParts {
   readonly scaler?: LossScaler | undefined;
   /** What a step writes beside these: generators of dropout layers, variables of the user's. */
   readonly others: readonly Variable[];
+}
+
+/** What a checkpoint holds beside tensors. */
+export interface RunState {
+  readonly epoch: number;
+  readonly updates: number;
+  /** Within an epoch. */
+  readonly position: EpochPosition | null;
+  readonly records: readonly EpochRecord[];
+  readonly stopped: boolean;
+  /** Of each parameter group. */
+  readonly rates: readonly { readonly lr: number; readonly momentum: number }[];
+  readonly schedule: Json;
+  readonly totals: Readonly<Record<string, readonly number[]>>;
+  readonly callbacks: Readonly<Record<string, Json>>;
+  readonly best: Best | null;
+  readonly aliases: Readonly<Record<string, string>>;
+}
+
+/** Throws unless the state of a checkpoint is one that `save` made. */
+export function readRunState(state: unknown): RunState {
+  const given = (state ?? {}) as Partial<Record<keyof RunState, unknown>>;
+  const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= 0;
+  const isObject = (value: unknown): boolean =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  const sound =
+    isCount(given.epoch) &&
+    isCount(given.updates) &&
+    (given.position === null || isObject(given.position)) &&
+    Array.isArray(given.records) &&
+    typeof given.stopped === 'boolean' &&
+    Array.isArray(given.rates) &&
+    given.schedule !== undefined &&
+    isObject(given.totals) &&
+    isObject(given.callbacks) &&
+    (given.best === null || isObject(given.best)) &&
+    isObject(given.aliases);
+  if (!sound) throw new CheckpointError('its state is not that of a training run');
+  return state as RunState;
 }
 
 /** Everything that decides how a run goes on, but for plain numbers. */

@@ -1,7 +1,6 @@
 /** One pass over the training data. */
-import { scalar } from '@hebb/core';
+import { fail, scalar } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { fail } from '@hebb/core';
 import type { Callback } from '../callbacks/callback.ts';
 import type { DataLoader } from '../data/loader.ts';
 import type { EpochRecord, Progress, Reporter } from '../progress/progress.ts';
@@ -50,6 +49,9 @@ export interface EpochRun {
     failed: () => Promise<number | undefined>,
   ) => Promise<boolean>;
 }
+
+/** A loss scale below this helps no gradient: 2^-24 is the smallest float16. */
+const smallestScale = 2 ** -24;
 
 /** Sums move to the host after so many batches: at fixed ones, so that they do not depend on time. */
 const takeEvery = 256;
@@ -116,6 +118,15 @@ export async function trainEpoch(run: EpochRun): Promise<EpochRecord> {
       const again = engine.prepare(await loader.batch(plan[failed]!, failed));
       const findings = await diagnose(engine.settings, again.inputs, again.target);
       throw nonFinite({ epoch, epochs, step: failed + 1, steps }, findings);
+    }
+    const lossScale = await trainer.scaler?.scale.peek().item();
+    if (lossScale !== undefined && lossScale < smallestScale) {
+      fail(
+        'Trainer',
+        `the gradients are not finite at any loss scale at epoch ${epoch} of ${epochs}, up to step ${k + 1}: ` +
+          'no update has been made for a while, the model has the last sound weights',
+        `scale ${lossScale}`,
+      );
     }
     const seconds = secondsNow();
     const progress: Progress = {

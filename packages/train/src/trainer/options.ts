@@ -80,6 +80,8 @@ export interface FitOptions {
   readonly sampler?: Sampler;
   /** Whole batches, instead of `batchSize`, `shuffle`, `dropLast` and `sampler`. */
   readonly batchSampler?: BatchSampler;
+  /** Batches asked for ahead from a data set that gives promises; default 2. */
+  readonly prefetch?: number;
   /**
    * Start from the newest sound checkpoint of `checkpoint.store`, in the middle of its epoch if need be;
    * from the beginning where there is none. Default false.
@@ -151,6 +153,7 @@ export const fitOptions: readonly (keyof FitOptions)[] = [
   'checkFinite',
   'sampler',
   'batchSampler',
+  'prefetch',
   'resume',
   'progress',
   'onProgress',

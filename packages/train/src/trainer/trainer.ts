@@ -13,14 +13,16 @@ import { decodeCheckpoint, encodeCheckpoint } from '../checkpoint/checkpoint.ts'
 import type { Checkpoint } from '../checkpoint/checkpoint.ts';
 import type { Json } from '../checkpoint/json.ts';
 import { CheckpointKeeper } from '../checkpoint/keeper.ts';
-import type { Best, Skipped } from '../checkpoint/keeper.ts';
+import type { Skipped } from '../checkpoint/keeper.ts';
 import {
   aliasesOf,
   checkVariables,
+  readRunState,
   readVariables,
   runVariables,
   writeVariables,
 } from '../checkpoint/run-state.ts';
+import type { RunState } from '../checkpoint/run-state.ts';
 import type { Column, Dataset } from '../data/dataset.ts';
 import { DataLoader } from '../data/loader.ts';
 import type { ConfusionMatrix } from '../metrics/confusion.ts';
@@ -51,22 +53,6 @@ import type {
   OverfitResult,
 } from './probes.ts';
 import type { Model } from './steps.ts';
-
-/** What a checkpoint holds beside tensors. */
-interface RunState {
-  readonly [name: string]: Json;
-  readonly epoch: number;
-  readonly updates: number;
-  readonly position: EpochPosition | null;
-  readonly records: readonly Json[];
-  readonly stopped: boolean;
-  readonly rates: readonly { readonly lr: number; readonly momentum: number }[];
-  readonly schedule: Json;
-  readonly totals: { readonly [name: string]: readonly number[] };
-  readonly callbacks: { readonly [key: string]: Json };
-  readonly best: { readonly value: number; readonly epoch: number } | null;
-  readonly aliases: { readonly [name: string]: string };
-}
 
 /**
  * Trains a model on a data set:
@@ -354,7 +340,8 @@ export class Trainer {
 
   /**
    * The whole run as the bytes of a checkpoint (safetensors): weights, optimizer, schedule, generators,
-   * averages, position, metrics so far and the state of callbacks.
+   * averages, position, metrics so far and the state of callbacks. While `fit` runs, call it between updates:
+   * in a callback's `stepEnd` or `epochEnd`.
    */
   async save(): Promise<Uint8Array> {
     const tensors = await readVariables(runVariables(this.#parts()));
@@ -370,18 +357,18 @@ export class Trainer {
         tensors.set(`callback.${keys[i]!}.${name}`, { data: await tensor.bits(), shape, dtype });
       }
     }
-    const best: Best | undefined = this.#keeper?.best;
+    const best = this.#keeper?.best;
     const state: RunState = {
       epoch: this.#epoch,
       updates: this.#updates,
       position: this.#position ?? null,
-      records: this.#records as readonly object[] as readonly Json[],
+      records: this.#records,
       stopped: this.#stopped,
       rates: this.#rates(),
       schedule: this.schedule?.save() ?? null,
       totals: host,
       callbacks,
-      best: best === undefined ? null : { ...best },
+      best: best ?? null,
       aliases: aliasesOf(this.model),
     };
     return encodeCheckpoint({ tensors, state });
@@ -408,7 +395,7 @@ export class Trainer {
   }
 
   async #restore({ tensors, state }: Checkpoint, loader: DataLoader | undefined): Promise<void> {
-    const saved = state as RunState;
+    const saved = readRunState(state);
     const [own, totals] = [new Map<string, Column>(), new Map<string, Column>()];
     const forCallbacks: Record<string, Tensor> = {};
     for (const [name, column] of tensors) {
@@ -448,7 +435,7 @@ export class Trainer {
     this.#epoch = saved.epoch;
     this.#updates = saved.updates;
     this.#position = saved.position ?? undefined;
-    this.#records = [...(saved.records as readonly object[] as readonly EpochRecord[])];
+    this.#records = [...saved.records];
     this.#stopped = saved.stopped;
     this.#restored = true;
   }
@@ -464,7 +451,8 @@ export class Trainer {
 }
 
 function loaderFor(data: Dataset, options: FitOptions, seed: number): DataLoader {
-  const { batchSize = 32, shuffle, dropLast, checkFinite = true, sampler, batchSampler } = options;
+  const { batchSize = 32, shuffle, dropLast, checkFinite = true, prefetch = 2 } = options;
+  const { sampler, batchSampler } = options;
   const ordered = sampler === undefined && batchSampler === undefined;
   return new DataLoader(data, {
     batchSize,
@@ -472,6 +460,7 @@ function loaderFor(data: Dataset, options: FitOptions, seed: number): DataLoader
     seed,
     dropLast: dropLast ?? false,
     checkFinite,
+    prefetch,
     ...(sampler && { sampler }),
     ...(batchSampler && { batchSampler }),
   });
