@@ -5,7 +5,7 @@
  */
 import type { Kernel, Program, RoutineKernel, ScanKernel } from '@hebb/compiler';
 import { dtypeInfo, sizeOf } from '@hebb/core';
-import type { Aval } from '@hebb/core';
+import type { DType } from '@hebb/core';
 import { Helpers } from './codegen/helpers.ts';
 import { routine } from './codegen/routines/index.ts';
 import { KernelLibrary } from './kernels.ts';
@@ -85,9 +85,22 @@ const worthDividing = 100_000;
 export function sharedScratch(kernel: RoutineKernel): number {
   const module = new ModuleBuilder({ module: 'env', name: 'memory', initial: 1 });
   const helpers = new Helpers(module, { simd: 'plain' });
-  const [{ dtype }] = kernel.results as [Aval];
-  // Pointers and the buffers' types do not change the size.
-  return routine(kernel, helpers, { pointer: () => i32.const(0), dtype: () => dtype }).shared;
+  return routine(kernel, helpers, { pointer: () => i32.const(0), dtype: typesOf(kernel) }).shared;
+}
+
+/** Types of the buffers of a routine, as far as its own code tells. */
+function typesOf({ results, outputs, epilogue = [] }: RoutineKernel): (buffer: number) => DType {
+  const values = new Map<number, DType>();
+  const types = new Map<number, DType>();
+  outputs.forEach((buffer, i) => types.set(buffer, results[i]!.dtype));
+  for (const instruction of epilogue) {
+    if (instruction.op === 'store') types.set(instruction.buffer, values.get(instruction.arg)!);
+    else {
+      values.set(instruction.id, instruction.dtype);
+      if ('buffer' in instruction) types.set(instruction.buffer, instruction.dtype);
+    }
+  }
+  return (buffer) => types.get(buffer) ?? results[0]!.dtype;
 }
 
 /** Address of a buffer, from the entries of its program's table. */

@@ -9,7 +9,7 @@ import type { MatmulSpec } from './batch.ts';
 import type { KernelPlan } from './kernel.ts';
 import { transpose4 } from './pack.ts';
 import { evenParts, forParts, partStart } from './parts.ts';
-import { madd } from './target.ts';
+import { madd, plus } from './target.ts';
 import type { Target } from './target.ts';
 
 export function dots(spec: MatmulSpec, target: Target): KernelPlan {
@@ -121,29 +121,31 @@ function dotTile(f: FunctionBuilder, target: Target, depth: number, a: Rows, b: 
   if (b.columns === 1)
     return columnOfSums(
       f,
+      target,
       sums.map((list) => list[0]!),
     ).map((sum) => [sum]);
   return sums.map((list) => {
     const vectors: V128[] = [];
-    for (let c = 0; c < list.length; c += 4) vectors.push(addLanes(f, list.slice(c, c + 4)));
+    for (let c = 0; c < list.length; c += 4)
+      vectors.push(addLanes(f, target, list.slice(c, c + 4)));
     return vectors;
   });
 }
 
 /** Lane i of the result is the sum of the lanes of vector i. */
-export function addLanes(f: FunctionBuilder, list: readonly Local<'v128'>[]): V128 {
+export function addLanes(f: FunctionBuilder, target: Target, list: readonly Local<'v128'>[]): V128 {
   const rows: V128[] = [...list];
   while (rows.length < 4) rows.push(list.at(-1)!);
   const [a, b, c, d] = transpose4(f, rows) as [V128, V128, V128, V128];
-  return f.let(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)));
+  return f.let(plus(target, plus(target, a, b), plus(target, c, d)));
 }
 
 /** Sums of single vectors, four added up together; each result in lane 0. */
-function columnOfSums(f: FunctionBuilder, list: readonly Local<'v128'>[]): V128[] {
+function columnOfSums(f: FunctionBuilder, target: Target, list: readonly Local<'v128'>[]): V128[] {
   const results: V128[] = [];
   for (let i = 0; i < list.length; i += 4) {
     const four = list.slice(i, i + 4);
-    const sums = addLanes(f, four);
+    const sums = addLanes(f, target, four);
     four.forEach((_, lane) =>
       results.push(lane === 0 ? sums : shuffle32(sums, sums, [lane, lane, lane, lane])),
     );

@@ -48,7 +48,7 @@ export function conv(spec: ConvSpec, target: Target): Routine {
     );
     return { phases: [phase], shared: 0 };
   }
-  const fast = winogradOf(spec);
+  const fast = target.integer === true ? undefined : winogradOf(spec);
   const tile = fast === undefined ? undefined : winogradTile(fast);
   if (fast !== undefined && tile !== undefined) return winograd(fast, tile, target);
   const tapColumns = Array.from({ length: kernel[last]! }, (_, k) => k * dilation[last]!);

@@ -12,7 +12,7 @@ import { aligned } from '../kernel.ts';
 import type { KernelPlan, Routine } from '../kernel.ts';
 import { evenParts, forParts, minimum, partStart } from '../parts.ts';
 import type { StoreResult } from '../store.ts';
-import { madd } from '../target.ts';
+import { madd, plus } from '../target.ts';
 import type { Target } from '../target.ts';
 import { product, reachedPadding } from './geometry.ts';
 import type { ConvGeometry } from './geometry.ts';
@@ -166,7 +166,7 @@ function grad(
               ]),
             );
             const totals = values.map((value, r) =>
-              f.local('v128', f32x4.add(v128.load(at, r * 16), value)),
+              f.local('v128', plus(target, v128.load(at, r * 16), value)),
             );
             f.if(
               i32.eq(i32.add(image, i32.const(count)), i32.const(images)),
@@ -263,5 +263,5 @@ function dotTile(
     const mask = v128.constI32x4(...[0, 1, 2, 3].map((lane) => (lane < rest ? -1 : 0)));
     walk(depth, whole * 16, f.let(mask));
   }
-  return sums.map((list) => addLanes(f, list));
+  return sums.map((list) => addLanes(f, target, list));
 }

@@ -54,7 +54,7 @@ export function convTranspose(spec: ConvTransposeSpec, target: Target): Routine 
     return { phases: [phase], shared: 0 };
   }
 
-  const fast = winogradOf(spec);
+  const fast = target.integer === true ? undefined : winogradOf(spec);
   const tile = fast === undefined ? undefined : winogradTile(fast);
   if (fast !== undefined && tile !== undefined) return winograd(fast, tile, target);
   const axes = size.map((_, axis) => classesOf(spec, axis));
