@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { backendNames, defaultBackend } from './backends.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
+import { computerNames, diff } from './commands/diff.ts';
 import { inspect } from './commands/inspect.ts';
 import { run } from './commands/run.ts';
 import { UsageError } from './errors.ts';
@@ -97,6 +98,24 @@ export async function main(
     .option('--json <file>', 'write all results')
     .action(async (folders: string[], options) => {
       if (!(await check(folders, options, print))) code = 1;
+    });
+  program
+    .command('diff')
+    .description('compute a model in two ways and find the first operator whose result differs')
+    .argument('<model>', 'an .onnx file')
+    .option('--a <name>', `what counts as right: ${computerNames.join(', ')}`, 'cpu')
+    .option('--b <name>', 'what is compared with it', 'wasm')
+    .option('-i, --input <name=file>', 'an input, as for run', collect)
+    .option('--random', 'draw the inputs that are not given from a normal distribution')
+    .option('--seed <n>', 'seed of --random', integer, 0)
+    .option('--batch <n>', 'size of free dimensions with --random', positive, 1)
+    .option('--rtol <x>', 'relative tolerance', real)
+    .option('--atol <x>', 'absolute tolerance', real)
+    .option('--out <folder>', 'where the differing node goes as a test case (default: MODEL-diff)')
+    .option('--all', 'print every value')
+    .option('--json <file>', 'write all differences')
+    .action(async (model: string, options) => {
+      if (!(await diff(model, options, print))) code = 1;
     });
   program
     .command('compile')

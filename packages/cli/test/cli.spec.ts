@@ -63,6 +63,27 @@ async function writeCase(name: string, off: number): Promise<string> {
 const good = await writeCase('good', 0);
 await writeCase('bad', 0.5);
 
+describe('diff', () => {
+  it('says that two backends agree, value by value', async () => {
+    const { code, out } = await hebb('diff', model, '--random', '--batch', '3');
+    expect(code).toBe(0);
+    expect(out).toMatch(/output scores: agrees/);
+    expect(out).toMatch(/cpu and wasm: (\d+) of \1 values agree/);
+  });
+  it('names the node that differs and writes it as a test case', async () => {
+    const target = join(folder, 'differing');
+    const args = ['--random', '--rtol', '0', '--atol', '0', '--out', target];
+    const { code, out } = await hebb('diff', model, '--b', 'onnxruntime-web', ...args);
+    expect(code).toBe(1);
+    expect(out).toMatch(/\w+ at \S+ is the first to differ/);
+    expect((await hebb('check', target)).code).toBe(0);
+  });
+  it('refuses an unknown runtime', async () => {
+    const { code, err } = await hebb('diff', model, '--random', '--b', 'torch');
+    expect([code, err]).toEqual([2, expect.stringMatching(/there is cpu, wasm, onnxruntime-web/)]);
+  });
+});
+
 describe('check', () => {
   it('passes right outputs and fails wrong ones, naming operator and error', async () => {
     expect(await hebb('check', good)).toMatchObject({ code: 0, err: '' });

@@ -15,6 +15,7 @@ import { OnnxModel } from './import/model.ts';
 import type { ImportOptions, Outputs } from './import/model.ts';
 
 export { onnxRuntime } from './check/runtime.ts';
+export { writeReproduction } from './check/reproduction.ts';
 export { checkFolders } from './check/folders.ts';
 export type { CaseResult, CaseStatus, CheckOptions, CheckSummary } from './check/folders.ts';
 export { readModelFile, writeModelFile } from './files.ts';

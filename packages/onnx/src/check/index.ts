@@ -4,3 +4,5 @@ export type { Comparison, Tolerance } from './compare.ts';
 export type { Runtime, RuntimeSession } from './runtime.ts';
 export { verifyModel } from './verify.ts';
 export type { VerifiedOutput, VerifyOptions, VerifyReport } from './verify.ts';
+export { backendComputer, diffModel, runtimeComputer } from './diff.ts';
+export type { Computer, DiffOptions, DiffReport, Reproduction, ValueDifference } from './diff.ts';
