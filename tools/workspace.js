@@ -23,6 +23,8 @@ export function readJson(path) {
 export function sources(folder) {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
     .map((path) => path.replaceAll('\\', '/'))
-    .filter((path) => path.endsWith('.ts') && !/(^|\/)(node_modules|dist|out-tsc|out|model)\//.test(path))
+    .filter(
+      (path) => path.endsWith('.ts') && !/(^|\/)(node_modules|dist|out-tsc|out|model)\//.test(path),
+    )
     .map((path) => `${folder}/${path}`);
 }
