@@ -3,9 +3,11 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { backendNames, defaultBackend } from './backends.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
-import { computerNames, diff } from './commands/diff.ts';
+import { diff } from './commands/diff.ts';
 import { inspect } from './commands/inspect.ts';
+import { modeNames, quantize } from './commands/quantize.ts';
 import { run } from './commands/run.ts';
+import { computerNames } from './computers.ts';
 import { UsageError } from './errors.ts';
 
 const version = '0.1.0';
@@ -116,6 +118,30 @@ export async function main(
     .option('--json <file>', 'write all differences')
     .action(async (model: string, options) => {
       if (!(await diff(model, options, print))) code = 1;
+    });
+  program
+    .command('quantize')
+    .description('make a model smaller and say what it costs')
+    .argument('<model>', 'an .onnx file')
+    .requiredOption('--mode <name>', modeNames.join(', '))
+    .option('--out <file>', 'where the model goes (default: MODEL.MODE.onnx)')
+    .option('--data <path>', 'examples to judge by: .npz, or a folder with test_data_set_*')
+    .option('--calibrate <path>', 'examples to find ranges on, for static (default: the data)')
+    .option('--labels <name>', 'array of the .npz that holds classes (default: label, labels)')
+    .option('--samples <n>', 'most rows to take of each', positive)
+    .option(
+      '--limit <x>',
+      'refuse what costs more: accuracy, changed classes or relative error',
+      real,
+    )
+    .option('--target <name>', `where speed is measured: ${computerNames.join(', ')}`, 'wasm')
+    .option('--percentile', 'leave outliers out of the ranges')
+    .option('--per-tensor', 'one scale a weight instead of one a channel')
+    .option('--block <n>', 'rows that share a scale, for int4 (default 32)', positive)
+    .option('--exclude <node>', 'leave this node as it is', collect)
+    .option('--json <file>', 'write the figures')
+    .action(async (model: string, options) => {
+      if (!(await quantize(model, options, print))) code = 1;
     });
   program
     .command('compile')

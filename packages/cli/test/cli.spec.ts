@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cpu } from '@hebb/backend-cpu';
 import { init, manualSeed, random } from '@hebb/core';
-import { encodePng } from '@hebb/data';
+import { encodePng, ndarray, writeNpz } from '@hebb/data';
 import { Conv2d } from '@hebb/layers-cnn';
 import { Flatten, Linear, ReLU, Sequential } from '@hebb/nn';
 import { encodeModel, encodeTensor } from '@hebb/onnx';
@@ -206,4 +206,34 @@ it('exits with 2 for commands and options it does not know, and leaves no tempor
   expect((await hebb('--help')).code).toBe(0);
   expect((await hebb('--version')).out).toBe('0.1.0\n');
   expect((await readdir(folder)).filter((name) => name.includes('tmp'))).toEqual([]);
+});
+
+describe('quantize', () => {
+  const data = join(folder, 'data.npz');
+  const image = Float32Array.from({ length: 12 * 64 }, (_, i) => Math.sin(i * 1.7));
+  beforeAll(() => writeFile(data, writeNpz({ image: ndarray(image, [12, 1, 8, 8]) })));
+
+  it.each(['dynamic', 'static', 'float16', 'int4'])('writes a model of %s', async (mode) => {
+    const out = join(folder, `${mode}.onnx`);
+    const report = join(folder, `${mode}.json`);
+    const args = ['--mode', mode, '--data', data, '--out', out, '--json', report];
+    const { code, out: text } = await hebb('quantize', model, ...args, '--limit', '0.2');
+    expect([code, text]).toEqual([0, expect.stringMatching(/size .*of it\)/)]);
+    expect(text).toMatch(/same class/);
+    expect(JSON.parse(await readFile(report, 'utf8'))).toMatchObject({ mode, refused: false });
+    expect((await hebb('run', out, '--random')).code).toBe(0);
+  });
+  it('refuses a trade that costs more than the limit', async () => {
+    const out = join(folder, 'refused.onnx');
+    const args = ['--mode', 'int4', '--data', data, '--out', out, '--limit', '-1'];
+    const { code, out: text } = await hebb('quantize', model, ...args);
+    expect([code, text]).toEqual([1, expect.stringMatching(/REFUSED.*the limit is -1/)]);
+    await expect(readFile(out)).rejects.toThrow(/ENOENT/);
+  });
+  it('says what it lacks', async () => {
+    const nothing = await hebb('quantize', model, '--mode', 'static');
+    expect([nothing.code, nothing.err]).toEqual([2, expect.stringMatching(/needs|give/)]);
+    expect((await hebb('quantize', model, '--mode', 'int3')).code).toBe(2);
+    expect((await hebb('quantize', model, '--mode', 'int4', '--limit', '0')).code).toBe(2);
+  });
 });

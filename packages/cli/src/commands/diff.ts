@@ -1,12 +1,11 @@
 /** `hebb diff`: one model computed in two ways, every intermediate value compared. */
 import { join } from 'node:path';
 import type { TensorData, ValueDifference } from '@hebb/onnx';
-import { backendComputer, diffModel, importOnnx, runtimeComputer } from '@hebb/onnx';
-import type { Computer } from '@hebb/onnx';
-import { onnxRuntime, readModelFile, writeReproduction } from '@hebb/onnx/node';
+import { diffModel, importOnnx } from '@hebb/onnx';
+import { readModelFile, writeReproduction } from '@hebb/onnx/node';
 import { decodeImage, writeBytes } from '@hebb/data/node';
-import { backendNames, useBackend } from '../backends.ts';
-import { UsageError } from '../errors.ts';
+import { useBackend } from '../backends.ts';
+import { computer } from '../computers.ts';
 import { shape, table } from '../format.ts';
 import { collectInputs } from '../inputs.ts';
 import type { InputOptions } from '../inputs.ts';
@@ -22,8 +21,6 @@ export interface DiffOptions extends InputOptions {
   /** Print every value, not only those that differ. */
   readonly all?: boolean;
 }
-
-export const computerNames = [...backendNames, 'onnxruntime-web'];
 
 /** Prints what differs; returns whether nothing does. */
 export async function diff(
@@ -94,14 +91,4 @@ export async function diff(
     await writeBytes(json, new TextEncoder().encode(`${JSON.stringify(rest, null, 2)}\n`));
   }
   return report.ok;
-}
-
-async function computer(name: string): Promise<Computer> {
-  if (name === 'onnxruntime-web') return runtimeComputer(await onnxRuntime());
-  if (!backendNames.includes(name)) {
-    throw new UsageError(
-      `unknown runtime ${JSON.stringify(name)}: there is ${computerNames.join(', ')}`,
-    );
-  }
-  return backendComputer(await useBackend(name), { decodeImage });
 }

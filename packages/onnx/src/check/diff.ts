@@ -17,35 +17,46 @@ import { compareTensors, modelTolerance } from './compare.ts';
 import type { Tolerance } from './compare.ts';
 import type { Runtime } from './runtime.ts';
 
+/** A model that is ready to run. */
+export interface OpenModel {
+  run(inputs: Readonly<Record<string, TensorData>>): Promise<Readonly<Record<string, OnnxValue>>>;
+  release(): Promise<void>;
+}
+
 /** Something that runs models: a backend of Hebb, or another runtime. */
 export interface Computer {
   readonly name: string;
-  run(
-    model: ModelProto,
-    inputs: Readonly<Record<string, TensorData>>,
-  ): Promise<Readonly<Record<string, OnnxValue>>>;
+  open(model: ModelProto): Promise<OpenModel>;
 }
 
 export function backendComputer(backend: Backend, options: ImportOptions = {}): Computer {
   return {
     name: backend.name,
-    run: (model, inputs) =>
-      withBackend(backend, () => new OnnxModel(model, options).runValues(inputs)),
+    open(proto) {
+      const model = new OnnxModel(proto, options);
+      return Promise.resolve({
+        run: (inputs) => withBackend(backend, () => model.runValues(inputs)),
+        release: () => Promise.resolve(),
+      });
+    },
   };
 }
 
 export function runtimeComputer(runtime: Runtime): Computer {
-  return {
-    name: runtime.name,
-    async run(model, inputs) {
-      const session = await runtime.load(encodeModel(model));
-      try {
-        return await session.run(inputs);
-      } finally {
-        await session.release();
-      }
-    },
-  };
+  return { name: runtime.name, open: (model) => runtime.load(encodeModel(model)) };
+}
+
+async function runOnce(
+  computer: Computer,
+  model: ModelProto,
+  inputs: Readonly<Record<string, TensorData>>,
+): Promise<Readonly<Record<string, OnnxValue>>> {
+  const opened = await computer.open(model);
+  try {
+    return await opened.run(inputs);
+  } finally {
+    await opened.release();
+  }
 }
 
 export interface ValueDifference {
@@ -103,7 +114,8 @@ export async function diffModel(
   model: ModelProto,
   { a, b, inputs, tolerance = modelTolerance }: DiffOptions,
 ): Promise<DiffReport> {
-  const [plainA, plainB] = [await a.run(model, inputs), await b.run(model, inputs)];
+  const plainA = await runOnce(a, model, inputs);
+  const plainB = await runOnce(b, model, inputs);
   const outputs = Object.entries(plainA).map(([name, wanted]) => {
     const compared = compare(plainB[name], wanted, tolerance);
     return { name, ok: compared.ok, maxError: compared.maxError };
@@ -111,10 +123,10 @@ export async function diffModel(
   const nodes = model.graph?.node ?? [];
   const names = nodes.flatMap((node) => node.output.filter((name) => name !== ''));
   // The first run tells the types, which other runtimes want to know.
-  const fromA = await a.run(probed(model, names.map(untyped)), inputs);
+  const fromA = await runOnce(a, probed(model, names.map(untyped)), inputs);
   const tensors = names.filter((name) => isTensor(fromA[name] ?? noTensor));
   const infos = tensors.map((name) => makeValueInfo(name, (fromA[name] as TensorData).dtype));
-  const fromB = await b.run(probed(model, infos), inputs);
+  const fromB = await runOnce(b, probed(model, infos), inputs);
 
   const known = new Map<string, ValueDifference>();
   const isOk = (name: string): boolean => known.get(name)?.ok ?? true;

@@ -5,4 +5,11 @@ export type { Runtime, RuntimeSession } from './runtime.ts';
 export { verifyModel } from './verify.ts';
 export type { VerifiedOutput, VerifyOptions, VerifyReport } from './verify.ts';
 export { backendComputer, diffModel, runtimeComputer } from './diff.ts';
-export type { Computer, DiffOptions, DiffReport, Reproduction, ValueDifference } from './diff.ts';
+export type {
+  Computer,
+  DiffOptions,
+  DiffReport,
+  OpenModel,
+  Reproduction,
+  ValueDifference,
+} from './diff.ts';
