@@ -317,11 +317,11 @@ class WasmExecutable implements Executable {
     try {
       const { words } = this.#machine.heap();
       const layout = tableLayout(this.#program);
-      let at = table >> 2;
+      let at = table >>> 2;
       for (const { at: address } of inputs) words[at++] = address;
       for (const { address } of outputs) words[at++] = address;
-      words[(table >> 2) + layout.arena] = arena;
-      words[(table >> 2) + layout.scratch] = arena + aligned(arenaBytes);
+      words[(table >>> 2) + layout.arena] = arena;
+      words[(table >>> 2) + layout.scratch] = arena + aligned(arenaBytes);
       if (pool === undefined || threads === 1) this.#run(table, 0, 1);
       else pool.run(this.#number, table, () => this.#run(table, 0, threads));
     } catch (error) {

@@ -20,6 +20,8 @@ import { lanesOf } from './vector.ts';
 
 /** Elements of a long axis that make one work item. */
 const chunk = 2048;
+/** Single values that are computed side by side. */
+const scalarGroup = 4;
 /** Inner loops of at most so many turns are written out. */
 const mostUnrolled = 16;
 
@@ -30,13 +32,9 @@ export function loopKernel(
 ): KernelPlan {
   const { dims, outer } = kernel;
   const direction = chooseDirection(kernel, (buffer) => buffers.dtype(buffer));
-  const reads = direction.variable >= 0 && !direction.inner;
-  // The axis whose turns are the innermost loop of the whole: split among items when it is long.
-  const line = reads
-    ? direction.variable
-    : direction.variable < 0 && outer > 0 && outer === dims.length
-      ? outer - 1
-      : -1;
+  // The axis that is walked within an item, and split among items when it is long: that of the vectors, or
+  // the last one where there are none.
+  const line = direction.inner ? -1 : direction.variable < 0 ? outer - 1 : direction.variable;
   const lineSize = line < 0 ? 1 : dims[line]!;
   const rowVariables = dims.map((_, v) => v).filter((v) => v < outer && v !== line);
   const rowSizes = rowVariables.map((v) => dims[v]!);
@@ -113,7 +111,13 @@ class Emitter {
     const moving = code.filter((x) => this.#depends(x, variable));
     const turn = (copies: number, count: number): void => {
       const list = Array.from({ length: copies }, (_, i) =>
-        this.#copy(row, variable, i32.add(at, i32.const(i * 4)), vector ? count : 0, hoisting),
+        this.#copy(
+          row,
+          variable,
+          i32.add(at, i32.const(vector ? i * 4 : i)),
+          vector ? count : 0,
+          hoisting,
+        ),
       );
       if (only)
         runTogether(
@@ -122,11 +126,16 @@ class Emitter {
         );
       else this.#stages(list);
     };
+    const size = this.#kernel.dims[variable]!;
     if (!vector) {
+      // Sums of neighbours side by side: what they have in common is in the cache, and none waits for another.
+      if (!only && size >= scalarGroup) {
+        const last = f.let(i32.sub(stop, i32.const(scalarGroup - 1)));
+        f.forLocal(at, last, scalarGroup, () => f.scope(() => turn(scalarGroup, 1)));
+      }
       f.forLocal(at, stop, 1, () => f.scope(() => turn(1, 1)));
       return;
     }
-    const size = this.#kernel.dims[variable]!;
     const most = this.#copies(size);
     this.#vectorLoop(at, stop, size, most, turn);
   }
