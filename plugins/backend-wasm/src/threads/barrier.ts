@@ -18,7 +18,7 @@ export const syncWords = {
   maySleep: 200,
 } as const;
 
-const spins = 20_000;
+const spins = 50_000;
 /** A sleeper looks around after so many nanoseconds. */
 const patience = 10_000_000_000n;
 

@@ -22,8 +22,8 @@ export const control = {
   loaded: 8,
 } as const;
 
-/** Rounds of looking before a worker sleeps: some fifty microseconds. */
-const spins = 20_000;
+/** Rounds of looking before a worker sleeps: some two hundred microseconds. */
+const spins = 100_000;
 
 export const workerSource = `
 const instances = new Map();
