@@ -20,6 +20,7 @@ import { Heap } from './memory.ts';
 import { generate, tableLayout } from './program.ts';
 import type { GeneratedProgram } from './program.ts';
 import type { Simd } from './routines/target.ts';
+import { ThreadChoice } from './threads/choice.ts';
 import { ThreadPool } from './threads/pool.ts';
 import { coreCount, threadSupport } from './threads/workers.ts';
 
@@ -273,6 +274,7 @@ class WasmExecutable implements Executable {
   readonly #run: (args: number, thread: number, threads: number) => void;
   /** What the pool knows it by. */
   readonly #number: number;
+  readonly #choice = new ThreadChoice();
   readonly #donated: readonly number[];
   readonly #wanted: readonly Aval[];
   readonly #results: readonly Aval[];
@@ -308,7 +310,8 @@ class WasmExecutable implements Executable {
     const inputs = this.#check(given);
     const { tableBytes, arenaBytes, scratchBytes, parallel } = this.#generated;
     const pool = this.#machine.pool();
-    const threads = parallel ? (pool?.ready(this.#number) ?? 1) : 1;
+    const able = parallel ? (pool?.ready(this.#number) ?? 1) : 1;
+    const threads = able > 1 && this.#choice.parallel() ? able : 1;
     const table = this.#machine.workspace(
       aligned(tableBytes) + aligned(arenaBytes) + scratchBytes * threads,
     );
@@ -322,8 +325,13 @@ class WasmExecutable implements Executable {
       for (const { address } of outputs) words[at++] = address;
       words[(table >>> 2) + layout.arena] = arena;
       words[(table >>> 2) + layout.scratch] = arena + aligned(arenaBytes);
-      if (pool === undefined || threads === 1) this.#run(table, 0, 1);
-      else pool.run(this.#number, table, () => this.#run(table, 0, threads));
+      if (pool === undefined || able === 1) this.#run(table, 0, 1);
+      else {
+        const started = performance.now();
+        if (threads === 1) this.#run(table, 0, 1);
+        else pool.run(this.#number, table, () => this.#run(table, 0, threads));
+        this.#choice.record(threads > 1, performance.now() - started);
+      }
     } catch (error) {
       for (const { fresh } of outputs) if (fresh !== undefined) this.#machine.free(fresh);
       throw new HebbError('the program failed', { op: 'run', cause: error });

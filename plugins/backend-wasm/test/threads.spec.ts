@@ -15,6 +15,7 @@ import {
 } from '@hebb/core';
 import type { Backend, DeviceBuffer, Graph, HostArray, Tensor } from '@hebb/core';
 import { wasm } from '../src/index.ts';
+import { ThreadChoice } from '../src/threads/choice.ts';
 
 const f32 = (...shape: number[]) => ({ shape, dtype: 'float32' as const });
 
@@ -125,6 +126,25 @@ describe('threads', () => {
     },
     30_000,
   );
+
+  it('follows the clock', () => {
+    const choice = new ThreadChoice();
+    const play = (alone: number, together: number, runs: number): number => {
+      let parallel = 0;
+      for (let i = 0; i < runs; i++) {
+        const now = choice.parallel();
+        parallel += now ? 1 : 0;
+        choice.record(now, now ? together : alone);
+      }
+      return parallel / runs;
+    };
+    expect(play(2, 1, 500)).toBeGreaterThan(0.95);
+    // Somebody else takes a core, and gives it back.
+    play(2, 9, 1000);
+    expect(play(2, 9, 500)).toBeLessThan(0.05);
+    play(2, 1, 1000);
+    expect(play(2, 1, 500)).toBeGreaterThan(0.95);
+  });
 
   it('survives many small programs between long ones', async () => {
     const backend = many[0]!;
