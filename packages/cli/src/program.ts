@@ -85,9 +85,13 @@ export async function main(
     .action((model: string, options) => run(model, options, print));
   program
     .command('inspect')
-    .description('print inputs, outputs, operators, parameters, multiply-adds and peak memory')
+    .description(
+      'print inputs, outputs, shapes, operators, parameters, multiply-adds and peak memory',
+    )
     .argument('<model>', 'an .onnx file')
     .option('--shape <name=n>', 'size of a named dimension, for the estimates', collect)
+    .option('--nodes', 'list every node with the shapes of what it makes')
+    .option('--html <file>', 'write a page with the drawn graph')
     .option('--json <file>', 'write the same as JSON')
     .action((model: string, options) => inspect(model, options, print));
   program

@@ -140,6 +140,29 @@ describe('inspect', () => {
       multiplyAdds: 4 * 648 + 4 * 216,
     });
   });
+  it('lists nodes with shapes in terms of the open axes', async () => {
+    const { out } = await hebb('inspect', model, '--nodes');
+    expect(out).toMatch(/^output +type +shape\nscores +float32 +\[batch,3\]/m);
+    expect(out).toMatch(/^Conv +\S+ +float32 +\[batch,2,6,6\]$/m);
+  });
+  it('draws the graph as a page that loads nothing and trusts no name', async () => {
+    const file = join(folder, 'page.html');
+    const evil = join(folder, 'evil.onnx');
+    const named = await readModelFile(model);
+    await writeFile(
+      evil,
+      encodeModel({ ...named, graph: { ...named.graph!, name: '<b onload=x>' } }),
+    );
+    expect((await hebb('inspect', evil, '--html', file)).code).toBe(0);
+    const page = await readFile(file, 'utf8');
+    expect(page).toMatch(/<svg[^>]*viewBox/);
+    for (const word of ['Conv', 'Relu', 'batch×2×6×6', 'scores']) expect(page).toContain(word);
+    expect(page).not.toContain('<b onload');
+    const loads = page
+      .replaceAll('http://www.w3.org/2000/svg', '')
+      .match(/https?:|src=|@import|url\((?!#)/g);
+    expect(loads).toBeNull();
+  });
   it('refuses what is no model', async () => {
     const text = join(folder, 'text.onnx');
     await writeFile(text, 'hello');

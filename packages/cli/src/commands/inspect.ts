@@ -1,29 +1,43 @@
 /** `hebb inspect`: what a model takes, gives, contains and costs. */
+import { basename } from 'node:path';
 import { writeBytes } from '@hebb/data/node';
 import { inspectOnnx } from '@hebb/onnx';
-import type { ValueType } from '@hebb/onnx';
+import type { ModelProto, ModelReport, ValueType } from '@hebb/onnx';
 import { readModelFile } from '@hebb/onnx/node';
+import { useBackend } from '../backends.ts';
 import { UsageError } from '../errors.ts';
 import { bytes, count, shape, table } from '../format.ts';
+import { graphPage } from '../graph-page/page.ts';
 
 export interface InspectOptions {
   readonly json?: string;
+  /** Where a page with the drawn graph goes. */
+  readonly html?: string;
+  /** List every node with the shapes of what it makes. */
+  readonly nodes?: boolean;
   /** Sizes of named dimensions, `NAME=N`. */
   readonly shape?: readonly string[];
 }
 
 export async function inspect(
   file: string,
-  { json, shape: sizes = [] }: InspectOptions,
+  { json, html, nodes = false, shape: sizes = [] }: InspectOptions,
   print: (line: string) => void,
 ): Promise<void> {
-  const info = inspectOnnx(await readModelFile(file), { sizes: parseSizes(sizes) });
+  const model = await readModelFile(file);
+  // Constants that decide shapes may have to be computed.
+  await useBackend('cpu');
+  const info = inspectOnnx(model, { sizes: parseSizes(sizes) });
   const values = (list: readonly ValueType[]) =>
     list.map((value) => [value.name, value.dtype ?? value.kind, shape(value.shape)]);
   print(table(['input', 'type', 'shape'], values(info.inputs)));
   print('');
   print(table(['output', 'type', 'shape'], values(info.outputs)));
   print('');
+  if (nodes) {
+    print(nodeTable(model, info));
+    print('');
+  }
   const operators = Object.entries(info.operators).map(([name, n]) => [name, String(n)]);
   print(table(['operator', 'nodes'], operators, [1]));
   print('');
@@ -43,6 +57,26 @@ export async function inspect(
   if (json !== undefined) {
     await writeBytes(json, new TextEncoder().encode(`${JSON.stringify(info, null, 2)}\n`));
   }
+  if (html !== undefined) {
+    const page = graphPage(model, info, info.name === '' ? basename(file) : info.name);
+    await writeBytes(html, new TextEncoder().encode(page));
+    print(`the graph is drawn in ${html}`);
+  }
+}
+
+/** One line a node: what it makes, with sizes in terms of the open axes. */
+function nodeTable({ graph }: ModelProto, { values }: ModelReport): string {
+  const types = new Map(values.map((type) => [type.name, type]));
+  const rows = (graph?.node ?? []).flatMap((node) =>
+    node.output
+      .filter((name) => name !== '')
+      .map((name, i) => {
+        const type = types.get(name);
+        const kind = type?.dtype ?? type?.kind ?? '?';
+        return [i === 0 ? (node.opType ?? '?') : '', name, kind, shape(type?.shape)];
+      }),
+  );
+  return table(['node', 'makes', 'type', 'shape'], rows);
 }
 
 function parseSizes(list: readonly string[]): Record<string, number> {

@@ -27,6 +27,7 @@ import { checkInput } from './bind.ts';
 import { fromOnnxValue, toOnnxValue } from './convert.ts';
 import { OnnxImportError } from './error.ts';
 import { interpret } from './interpret.ts';
+import type { Interpretation } from './interpret.ts';
 import { LoopTooLong, runAsync, runSync } from './need.ts';
 import type { ImageDecoder } from './operators/image.ts';
 import { operatorDomains } from './operators/index.ts';
@@ -274,6 +275,19 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
       );
     };
     return capture(forward, [inputs]).graph;
+  }
+
+  /**
+   * Goes through the graph with these values, for tools that look at every value on the way.
+   * @internal
+   */
+  interpret(
+    inputs: ReadonlyMap<string, Value>,
+    answer: Answer,
+    options: Pick<Interpretation, 'trace' | 'maxUnrolled'>,
+  ): readonly Value[] {
+    const initializer = (host: HostTensor): Value => this.#initializer(host);
+    return runSync(interpret(this.program, inputs, { initializer, ...options }), answer);
   }
 
   #refuse(tensor: Tensor): never {

@@ -6,6 +6,7 @@ import { OnnxModel, importOnnx } from '../import/model.ts';
 import type { ImportOptions, ModelSource } from '../import/model.ts';
 import type { Program } from '../import/program.ts';
 import type { Dim, ValueType } from '../import/types.ts';
+import { inferShapes } from './shapes.ts';
 
 export interface InspectOptions extends ImportOptions {
   /** Sizes of named dynamic axes for the estimates; 1 where none is given. */
@@ -17,10 +18,16 @@ export interface ModelReport {
   readonly producer: string;
   readonly opset: number;
   readonly inputs: readonly ValueType[];
+  /** With inferred shapes, where these could be inferred. */
   readonly outputs: readonly ValueType[];
   /** How often each operator occurs, subgraphs and functions included; the most frequent first. */
   readonly operators: Readonly<Record<string, number>>;
   readonly nodes: number;
+  /**
+   * Types of all values that nodes of the main graph make, their sizes in terms of the open axes where they
+   * follow from them; null where they depend on the data.
+   */
+  readonly values: readonly ValueType[];
   /** Elements of float initialisers. */
   readonly parameters: number;
   /** Bytes of all initialisers. */
@@ -55,14 +62,16 @@ export function inspectOnnx(
   const shapes = Object.fromEntries(
     model.inputs.map(({ name, shape }) => [name, (shape ?? []).map((dim) => sizeAt(dim, sizes))]),
   );
+  const inferred = inferShapes(model);
   const report = {
     name: model.name,
     producer: model.producer,
     opset: model.opset,
     inputs: model.inputs,
-    outputs: model.outputs,
+    outputs: model.outputs.map((type) => inferred.values.get(type.name) ?? type),
     operators: Object.fromEntries([...counts].sort((a, b) => b[1] - a[1])),
     nodes,
+    values: [...inferred.values.values()],
     parameters,
     parameterBytes,
     shapes,
