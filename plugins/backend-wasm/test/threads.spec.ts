@@ -15,7 +15,10 @@ import {
 } from '@hebb/core';
 import type { Backend, DeviceBuffer, Graph, HostArray, Tensor } from '@hebb/core';
 import { wasm } from '../src/index.ts';
+import { barrier } from '../src/threads/barrier.ts';
 import { ThreadChoice } from '../src/threads/choice.ts';
+import { ThreadPool } from '../src/threads/pool.ts';
+import { ModuleBuilder } from '../src/wasm/index.ts';
 
 const f32 = (...shape: number[]) => ({ shape, dtype: 'float32' as const });
 
@@ -164,6 +167,33 @@ describe('threads', () => {
     await backend.dispose?.();
     expect(() => executable.run(buffers)).toThrow('a thread is gone');
     expect(() => backend.compile(graph)).toThrow('a thread is gone');
+  });
+
+  it('throws when a thread fails in the middle of a program', async () => {
+    const memory = new WebAssembly.Memory({ initial: 2, maximum: 4, shared: true });
+    const m = new ModuleBuilder({
+      module: 'env',
+      name: 'memory',
+      initial: 1,
+      maximum: 4,
+      shared: true,
+    });
+    const wait = barrier(m);
+    const params = ['i32', 'i32', 'i32'] as const;
+    m.function({ params, export: 'run' }, (f, _table, thread, threads) => {
+      f.call(wait, thread, threads);
+      f.if(thread, () => f.unreachable());
+      f.call(wait, thread, threads);
+    });
+    const module = new WebAssembly.Module(m.encode());
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+    const run = exports['run'] as (table: number, thread: number, threads: number) => void;
+    const pool = await ThreadPool.start(2, memory);
+    const id = pool.load(module);
+    while (pool.ready(id) === 1) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(() => pool.run(id, 0, () => run(0, 0, 2))).toThrow('unreachable');
+    expect(() => pool.ready(id)).toThrow('a thread is gone: the program failed');
+    await pool.dispose();
   });
 
   it('rejects a number of threads that is none', () => {
