@@ -582,6 +582,9 @@ describe('functions and control flow', () => {
     const p = opaque(i32.const(300));
     expect(value(i32.load(i32.add(i32.add(i32.const(40), p), i32.const(20)), 40))).toBe(1234);
     expect(value(i32.load(i32.sub(p, i32.const(20)), 120))).toBe(1234);
+    expect(value(i32.load(i32.add(p, i32.const(140)), -40))).toBe(1234);
+    expect(value(i32.load(opaque(i32.const(440)), -40))).toBe(1234);
+    expect(value(i32.load(i32.sub(opaque(i32.const(500)), i32.const(60)), -40))).toBe(1234);
     expect(
       value(i32.load(i32.mul(i32.add(opaque(i32.const(90)), i32.const(10)), i32.const(4)))),
     ).toBe(1234);

@@ -84,11 +84,11 @@ export interface MemoryOp {
  * Address and offset as they are emitted: a constant added to the address moves into the offset. Addresses
  * are below 2^31 and never wrap, so the sum is the same.
  */
-function addressed(at: I32, offset: number): [I32, number] {
-  if (at.sum !== undefined && at.sum.plus + offset >= 0) {
-    return [at.sum.base, at.sum.plus + offset];
-  }
-  return [at, offset];
+function addressed(at: I32, offset: number): { address: I32; before: number; offset: number } {
+  const total = (at.sum?.plus ?? 0) + offset;
+  if (at.sum !== undefined && total >= 0) return { address: at.sum.base, before: 0, offset: total };
+  // Offsets are not negative: such a constant is added to the address.
+  return { address: at, before: Math.min(0, offset), offset: Math.max(0, offset) };
 }
 
 /** Emits a load or store: address, other arguments, instruction. */
@@ -100,8 +100,13 @@ export function emitMemory(
   offset: number,
   lane?: number,
 ): void {
-  const [address, folded] = addressed(at, offset);
+  const { address, before, offset: folded } = addressed(at, offset);
   address.emit(out);
+  if (before !== 0) {
+    out.byte(0x41);
+    out.s(before);
+    out.byte(0x6a);
+  }
   for (const arg of args) arg.emit(out);
   out.byte(opcode[0]);
   if (opcode.length > 1) out.u(opcode[1]!);
