@@ -17,6 +17,8 @@ import type { ImportOptions, Outputs } from './import/model.ts';
 export { onnxRuntime } from './check/runtime.ts';
 export { writeReproduction } from './check/reproduction.ts';
 export { checkFolders } from './check/folders.ts';
+export { findCases } from './check/find.ts';
+export type { TestCase, TestData, TestSet } from './check/case.ts';
 export type { CaseResult, CaseStatus, CheckOptions, CheckSummary } from './check/folders.ts';
 export { readModelFile, writeModelFile } from './files.ts';
 export type { ReadModelOptions, WriteModelOptions } from './files.ts';

@@ -1,4 +1,5 @@
 /** Runs test cases and says of each whether it passed. One bad case never stops the rest. */
+import type { GraphProto } from '../codec/types.ts';
 import { OnnxImportError } from '../import/error.ts';
 import { OnnxModel } from '../import/model.ts';
 import type { ImportOptions } from '../import/model.ts';
@@ -21,6 +22,8 @@ export interface CaseResult {
   readonly reason?: string;
   /** The operators the model is made of; the one at fault where that is known. */
   readonly operator: string;
+  /** Every kind of operator in the model, with its domain where it is not ai.onnx. */
+  readonly operators: readonly string[];
   /** Largest absolute difference over all outputs, where there were numbers to compare. */
   readonly maxError?: number;
   readonly milliseconds: number;
@@ -69,14 +72,17 @@ async function checkCase(found: TestCase, options: CheckOptions): Promise<CaseRe
   const listed = exceptions.find((entry) => entry.case === name);
   let model: OnnxModel;
   let operator = '';
+  let operators: readonly string[] = [];
   try {
     const proto = await found.model();
     operator = summary(proto.graph?.node.map((node) => node.opType ?? '') ?? []);
+    operators = [...new Set(operatorsOf(proto.graph))];
     const head = {
       name,
       folder,
       dataSet: '',
       operator,
+      operators,
       status: 'skipped',
       milliseconds: 0,
     } as const;
@@ -84,13 +90,13 @@ async function checkCase(found: TestCase, options: CheckOptions): Promise<CaseRe
     if (sets.length === 0) return [{ ...head, reason: 'no test data' }];
     model = new OnnxModel(proto, options.importOptions);
   } catch (error) {
-    return [outcome({ name, folder, dataSet: '', operator }, error, started)];
+    return [outcome({ name, folder, dataSet: '', operator, operators }, error, started)];
   }
   const timeoutMs = options.timeoutMs ?? 60_000;
   const results: CaseResult[] = [];
   for (const set of sets) {
     const label = sets.length === 1 ? name : `${name}/${set.name}`;
-    const head = { name: label, folder, dataSet: set.name, operator };
+    const head = { name: label, folder, dataSet: set.name, operator, operators };
     const begun = performance.now();
     try {
       const tolerance = options.tolerance ?? defaultTolerance(model);
@@ -140,7 +146,7 @@ async function runSet(
     : { status: 'passed', maxError };
 }
 
-type Head = Pick<CaseResult, 'name' | 'folder' | 'dataSet' | 'operator'>;
+type Head = Pick<CaseResult, 'name' | 'folder' | 'dataSet' | 'operator' | 'operators'>;
 
 /** Only what the bridge does not support at all is skipped; everything else that stops a case fails it. */
 function outcome(head: Head, error: unknown, started: number): CaseResult {
@@ -168,6 +174,13 @@ async function withTimeout<T>(work: Promise<T>, milliseconds: number): Promise<T
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+function* operatorsOf(graph: GraphProto | undefined): Generator<string> {
+  for (const { opType = '', domain = '', attribute } of graph?.node ?? []) {
+    yield domain === '' || domain === 'ai.onnx' ? opType : `${domain}.${opType}`;
+    for (const { g } of attribute) yield* operatorsOf(g);
   }
 }
 
