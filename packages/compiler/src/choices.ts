@@ -349,6 +349,8 @@ export class Choices {
       if (cluster.routine !== undefined || !hasRoom(cluster, 2)) continue;
       // A part of what the cluster itself loads.
       if (target !== value && this.#demands.state(target).demands.has(cluster)) continue;
+      // What the cluster needs while its inner loops run cannot be the outcome of these loops.
+      if (isReduction(value.node.op) && this.#demands.state(value).demands.has(cluster)) continue;
       const coords = isReduction(value.node.op)
         ? matchReduction(value, cluster)
         : matchLoops(value.shape, cluster);
