@@ -17,6 +17,8 @@ export interface CallScope {
   known(tensor: Tensor): HostTensor | undefined;
   /** Steps of a loop that may be written out in one graph. */
   readonly maxUnrolled: number;
+  /** Most elements that a value may have. */
+  readonly maxElements: number;
   /** The model is being trained. */
   readonly training: boolean;
   /** A value of the graph around the node. */
@@ -44,6 +46,14 @@ export class Call {
     this.node = node;
     this.#inputs = inputs;
     this.#scope = scope;
+  }
+
+  /** Checks a number of elements before a table of that size is made on the host. */
+  sized(count: number): number {
+    if (!(count >= 0 && count <= this.#scope.maxElements)) {
+      invalid(this.op, `it makes ${count} elements: too many`);
+    }
+    return count;
   }
 
   /** The same node with other inputs, for operators that are another one on values derived from theirs. */

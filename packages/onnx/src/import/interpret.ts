@@ -19,6 +19,9 @@ import type { HostTensor, Value } from './value.ts';
 /** Host constants up to this many elements are worked out while the graph is built. */
 const foldLimit = 1 << 12;
 
+/** 2 GiB of float32: a file of a few bytes must not ask for more by a shape in it. */
+const defaultMaxElements = 2 ** 29;
+
 export interface Interpretation {
   /** The value of an initialiser: a parameter, or its numbers. */
   initializer(host: HostTensor, name: string): Value;
@@ -26,6 +29,8 @@ export interface Interpretation {
   readonly deadline?: number;
   /** Steps of a loop that are written out; a longer one throws `LoopTooLong`. Unbounded when left out. */
   readonly maxUnrolled?: number;
+  /** Most elements that a node may make; more is an error before anything is computed. */
+  readonly maxElements?: number;
   /** Dropout drops and BatchNormalization normalises by the batch, whatever the file says. */
   readonly training?: boolean;
   /** Called with every value that a node makes, for tools that compare. */
@@ -59,6 +64,12 @@ export function* interpret(
   inputs: ReadonlyMap<string, Value>,
   context: Interpretation,
 ): Steps<readonly Value[]> {
+  const limit = context.maxElements ?? defaultMaxElements;
+  for (const [name, value] of inputs) {
+    if (value instanceof Tensor && value.size > limit) {
+      invalid(program.name || 'graph', `input ${name} has ${value.size} elements: too many`);
+    }
+  }
   const known = new WeakMap<Tensor, HostTensor>();
   return yield* runProgram(program, inputs, undefined, context, known);
 }
@@ -91,6 +102,9 @@ function* runProgram(
           op: node.op,
           path: node.label,
         });
+      }
+      if (value instanceof Tensor && value.size > (context.maxElements ?? defaultMaxElements)) {
+        fault(node, `it makes [${value.shape.join(',')}]: ${value.size} elements are too many`);
       }
       scope.set(name, value);
       context.trace?.(node, name, value);
@@ -125,6 +139,7 @@ function* runNode(
     known: (tensor) => known.get(tensor),
     named: (name) => scope.get(name),
     maxUnrolled: context.maxUnrolled ?? Infinity,
+    maxElements: context.maxElements ?? defaultMaxElements,
     training: context.training ?? false,
     *subgraph(program, values) {
       const bound = new Map(program.inputs.map((name, i) => [name, values[i]!]));

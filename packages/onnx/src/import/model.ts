@@ -45,6 +45,8 @@ export interface ImportOptions extends DecodeLimits, Selection {
   readonly operators?: readonly Op[];
   /** Decodes pictures for the operator ImageDecoder; `decodeImage` of `@hebb/data/node` fits. */
   readonly decodeImage?: ImageDecoder;
+  /** Most elements that one value inside the model may have; default 2²⁹. */
+  readonly maxElements?: number;
   /** Reads tensors that lie in other files; see `importOnnxFile` of `@hebb/onnx/node`. */
   readonly resolve?: ExternalResolver;
 }
@@ -125,10 +127,15 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
   readonly #signatures = new WeakMap<Backend, Map<string, Signature>>();
   readonly #compiled: Compiled<[Record<string, Tensor>, Fixed, string], Record<string, unknown>>;
   #queue: Promise<unknown> = Promise.resolve();
+  readonly #context: Pick<Interpretation, 'initializer' | 'maxElements'>;
 
   constructor(source: ModelProto, options: ImportOptions = {}) {
     super();
     const proto = selectGraph(source, options);
+    this.#context = {
+      initializer: (host) => this.#state.get(host) ?? host,
+      ...(options.maxElements === undefined ? {} : { maxElements: options.maxElements }),
+    };
     this.training = false;
     this.proto = proto;
     this.program = prepareModel(proto, {
@@ -232,7 +239,7 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
       Object.fromEntries(this.inputs.map(({ name }, i) => [name, inputs[i]!])),
     );
     const steps = interpret(this.program, bound, {
-      initializer: (host) => this.#initializer(host),
+      ...this.#context,
       training: this.training,
     });
     const outputs = runSync(
@@ -264,7 +271,7 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
     }
     const forward = (given: Record<string, Tensor>): unknown => {
       const steps = interpret(this.program, new Map(Object.entries(given)), {
-        initializer: (host) => this.#initializer(host),
+        ...this.#context,
       });
       const outputs = runSync(
         steps,
@@ -286,8 +293,7 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
     answer: Answer,
     options: Pick<Interpretation, 'trace' | 'maxUnrolled'>,
   ): readonly Value[] {
-    const initializer = (host: HostTensor): Value => this.#initializer(host);
-    return runSync(interpret(this.program, inputs, { initializer, ...options }), answer);
+    return runSync(interpret(this.program, inputs, { ...this.#context, ...options }), answer);
   }
 
   #refuse(tensor: Tensor): never {
@@ -297,10 +303,6 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
         'not known while the graph is built: use run()',
       { op: 'OnnxModel' },
     );
-  }
-
-  #initializer(host: HostTensor): Value {
-    return this.#state.get(host) ?? host;
   }
 
   // --- binding ---
@@ -412,7 +414,7 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
       }
     };
     const steps = interpret(this.program, bound, {
-      initializer: (host) => this.#initializer(host),
+      ...this.#context,
       maxUnrolled,
       ...(signature.deadline === undefined ? {} : { deadline: signature.deadline }),
     });
@@ -435,7 +437,7 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
       withBackend(backend, () =>
         scope(async () => {
           const steps = interpret(this.program, bound, {
-            initializer: (host) => this.#initializer(host),
+            ...this.#context,
             ...(deadline === undefined ? {} : { deadline }),
           });
           return [

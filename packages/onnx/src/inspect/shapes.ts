@@ -25,6 +25,8 @@ export interface InferredShapes {
 const scales = [1, 2, 4, 8, 16, 32, 64];
 /** More axes than this are fixed at their base. */
 const mostAxes = 6;
+/** Numbers that one shape may depend on. */
+const most = 1 << 16;
 /** Steps of a loop that are followed. */
 const steps = 8;
 
@@ -117,9 +119,11 @@ function traceAt(model: OnnxModel, sizes: Sizes, fill: 0 | 1): Trace {
       throw new HebbError('a picture is decoded when the model runs', { op: 'inspect' });
     }
     const { tensor } = need;
-    const known = evaluateOnHost(tensor, 1 << 16);
+    const known = evaluateOnHost(tensor, most);
     if (known !== undefined) return known;
     asked = true;
+    if (tensor.size > most)
+      throw new HebbError('a shape depends on many numbers', { op: 'inspect' });
     return filled(tensor, fill);
   };
   try {
@@ -154,8 +158,9 @@ function inputOf(type: ValueType, sizes: Sizes): Value {
   );
   if (isDType(dtype)) return placeholder({ shape: dims, dtype });
   const count = dims.reduce((a, b) => a * b, 1);
-  if (dtype === 'string') return { dtype, shape: dims, data: new Array<string>(count).fill('') };
-  throw new HebbError(`input ${name} is ${dtype}`, { op: 'inspect' });
+  if (dtype === 'string' && count <= most)
+    return { dtype, shape: dims, data: new Array<string>(count).fill('') };
+  throw new HebbError(`input ${name} is ${dtype}[${dims.join(',')}]`, { op: 'inspect' });
 }
 
 function typeOf(

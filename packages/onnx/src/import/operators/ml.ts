@@ -261,7 +261,7 @@ function castMap(c: Call): Value {
   if (!('kind' in value) || value.kind !== 'map') return c.invalid('the input is no map');
   const dense = c.attr.string('map_form', 'DENSE') === 'DENSE';
   const size = dense ? value.keys.length : c.attr.int('max_map', 1);
-  const out = new Float32Array(size);
+  const out = new Float32Array(c.sized(size));
   value.keys.forEach((key, i) => {
     const at = dense ? i : Number(key);
     if (at < size) out[at] = Number(value.values[i]!.data[0]);

@@ -237,6 +237,7 @@ function resize(c: Call): Tensor {
   if (!['nearest', 'linear', 'cubic'].includes(settings.mode))
     c.unsupported(`mode ${settings.mode}`);
   const { axes, sizes, scales } = target(c, input.shape);
+  axes.forEach((axis, k) => c.sized(sizes[k]! * Math.max(1, input.shape[axis]!)));
   const crop = settings.transform === 'tf_crop_and_resize';
   const roi = crop ? (floats(c, 1) ?? c.invalid('the crop region is missing')) : [];
   const type = isFloat(input.dtype) || settings.mode === 'nearest' ? input.dtype : 'float32';

@@ -165,8 +165,9 @@ function affineGrid(c: Call): Tensor {
   const spatial = size.slice(2);
   const align = c.attr.bool('align_corners');
   const n = spatial.length;
+  c.sized(sizeOf(spatial));
   const axes = spatial.map((count) =>
-    Float32Array.from({ length: count }, (_, i) =>
+    Float32Array.from({ length: c.sized(count) }, (_, i) =>
       align ? (count === 1 ? 0 : (2 * i) / (count - 1) - 1) : (2 * i + 1) / count - 1,
     ),
   );
@@ -205,7 +206,7 @@ function roiAlign(c: Call): Tensor {
     const gridH = ratio > 0 ? ratio : Math.ceil(roiH / outH);
     const gridW = ratio > 0 ? ratio : Math.ceil(roiW / outW);
     const samples = Math.max(1, gridH * gridW);
-    const count = outH * outW * samples;
+    const count = c.sized(outH * outW * samples);
     const index = [0, 1, 2, 3].map(() => new Int32Array(count));
     const weight = [0, 1, 2, 3].map(() => new Float32Array(count));
     let at = 0;

@@ -110,7 +110,10 @@ export function splitSizes(c: Call, size: number): number[] {
   const parts = c.opset >= 18 ? c.attr.int('num_outputs', c.outputs) : c.outputs;
   // The last part is smaller where the size does not divide.
   const each = Math.ceil(size / parts);
-  return Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(each, size - i * each)));
+  if (parts < 1) c.invalid(`${parts} parts`);
+  return Array.from({ length: c.sized(parts) }, (_, i) =>
+    Math.max(0, Math.min(each, size - i * each)),
+  );
 }
 
 function split(c: Call): Value[] {
@@ -156,7 +159,7 @@ function range(c: Call): Value {
   if (by === 0) c.invalid('the step is 0');
   const count = Math.max(0, Math.ceil((to - from) / by));
   if (!Number.isFinite(count)) c.invalid('the range is not finite');
-  if (count > 2 ** 28) c.invalid(`the range has ${count} elements`);
+  c.sized(count);
   const target = c.coreDType(dtype);
   const values = Float64Array.from({ length: count }, (_, i) => from + i * by);
   if (target === 'int64' || target === 'uint64') {
@@ -279,7 +282,7 @@ function eyeLike(c: Call): Tensor {
   const [rows, columns] = c.shape(0) as [number, number];
   const dtype = c.coreDType(c.dtypeAttribute('dtype', c.dtype(0)));
   const k = c.attr.int('k', 0);
-  const data = new Uint8Array(rows * columns);
+  const data = new Uint8Array(c.sized(rows * columns));
   for (let i = 0; i < rows; i++) {
     if (i + k >= 0 && i + k < columns) data[i * columns + i + k] = 1;
   }

@@ -85,6 +85,7 @@ function dft(c: Call): Tensor {
     im = im === undefined ? undefined : fitted(im, length);
   }
   const bins = onesided && !inverse ? Math.floor(length / 2) + 1 : length;
+  c.sized(length * bins);
   const [a, b] = transform(re, im, bins, inverse);
   const scale = inverse ? 1 / length : 1;
   const y = half ? mul(a, scale).unsqueeze(-1) : mul(stack([a, b], -1), scale);
@@ -118,6 +119,7 @@ function stft(c: Call): Tensor {
   const weights = c.maybe(2);
   const length = c.has(3) ? c.number(3) : (weights?.size ?? c.invalid('no frame length'));
   const bins = c.attr.bool('onesided', true) ? Math.floor(length / 2) + 1 : length;
+  c.sized(length * bins);
   const [batch, samples] = signal.shape as [number, number];
   const complex = signal.rank === 3 && signal.shape[2] === 2;
   const frames = (k: number): Tensor => {
@@ -159,7 +161,8 @@ function melWeights(c: Call): Tensor {
   const bins = Math.floor(length / 2) + 1;
   const mel = (hertz: number) => 2595 * Math.log10(1 + hertz / 700);
   const step = (mel(high) - mel(low)) / (bands + 2);
-  const edges = Array.from({ length: bands + 2 }, (_, i) => {
+  c.sized(bins * bands);
+  const edges = Array.from({ length: c.sized(bands) + 2 }, (_, i) => {
     const hertz = 700 * (10 ** ((i * step + mel(low)) / 2595) - 1);
     return Math.floor(((length + 1) * hertz) / rate);
   });

@@ -129,7 +129,7 @@ function tfIdf(c: Call): HostTensor {
   const shape = host.shape;
   const rows = shape.length === 2 ? shape[0]! : 1;
   const length = shape.length === 2 ? shape[1]! : items.length;
-  const out = new Float32Array(rows * width);
+  const out = new Float32Array(c.sized(rows * width));
   for (let row = 0; row < rows; row++) {
     const line = items.slice(row * length, (row + 1) * length);
     for (let n = low; n <= high; n++) {

@@ -135,7 +135,7 @@ function aggregate(
   dtype: Tensor['dtype'],
 ): Tensor {
   const count = forest.leaves.length;
-  const table = new Float64Array(count * targets);
+  const table = new Float64Array(c.sized(count * targets));
   const present = new Uint8Array(count * targets);
   forest.leaves.forEach((list, node) => {
     for (const [target, weight] of list) {
