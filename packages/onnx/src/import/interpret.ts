@@ -66,8 +66,8 @@ export function* interpret(
 ): Steps<readonly Value[]> {
   const limit = context.maxElements ?? defaultMaxElements;
   for (const [name, value] of inputs) {
-    if (value instanceof Tensor && value.size > limit) {
-      invalid(program.name || 'graph', `input ${name} has ${value.size} elements: too many`);
+    if (value instanceof Tensor && tooLarge(value, limit)) {
+      invalid(program.name || 'graph', `input ${name} is [${value.shape.join(',')}]: too large`);
     }
   }
   const known = new WeakMap<Tensor, HostTensor>();
@@ -103,8 +103,9 @@ function* runProgram(
           path: node.label,
         });
       }
-      if (value instanceof Tensor && value.size > (context.maxElements ?? defaultMaxElements)) {
-        fault(node, `it makes [${value.shape.join(',')}]: ${value.size} elements are too many`);
+      const limit = context.maxElements ?? defaultMaxElements;
+      if (value instanceof Tensor && tooLarge(value, limit)) {
+        fault(node, `it makes [${value.shape.join(',')}]: too large`);
       }
       scope.set(name, value);
       context.trace?.(node, name, value);
@@ -115,6 +116,10 @@ function* runProgram(
     (name) => scope.get(name) ?? invalid(program.name, `output ${name} has no value`),
   );
 }
+
+/** An empty tensor may have a huge axis, along which something else is then made. */
+const tooLarge = ({ size, shape }: Tensor, limit: number): boolean =>
+  size > limit || shape.some((dim) => dim > limit);
 
 function* runNode(
   node: ProgramNode,

@@ -119,6 +119,10 @@ function tfIdf(c: Call): HostTensor {
   const columns = new Map<string, number>();
   let next = 0;
   starts.forEach((start, k) => {
+    const before = starts[k - 1] ?? 0;
+    if (!(start >= before && start <= pool.length)) {
+      c.invalid(`ngram_counts [${starts.join(',')}] do not divide ${pool.length} entries`);
+    }
     const n = k + 1;
     const end = starts[k + 1] ?? pool.length;
     for (let at = start; at + n <= end; at += n) {
@@ -132,9 +136,9 @@ function tfIdf(c: Call): HostTensor {
   const out = new Float32Array(c.sized(rows * width));
   for (let row = 0; row < rows; row++) {
     const line = items.slice(row * length, (row + 1) * length);
-    for (let n = low; n <= high; n++) {
+    for (let n = Math.max(1, low); n <= Math.min(high, line.length); n++) {
       // Single items have no gaps to skip.
-      const strides = n === 1 ? 1 : maxSkip + 1;
+      const strides = n === 1 ? 1 : Math.min(maxSkip + 1, line.length);
       for (let stride = 1; stride <= strides; stride++) {
         for (let at = 0; at + (n - 1) * stride < line.length; at++) {
           const gram = Array.from({ length: n }, (_, k) => line[at + k * stride]!);
