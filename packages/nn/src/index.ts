@@ -9,9 +9,15 @@ export type { PathPattern } from './module/pattern.ts';
 export { withMode } from './module/run.ts';
 export type { LoadOptions, LoadReport, StateDict } from './module/state-dict.ts';
 
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d } from './layers/batch-norm.ts';
+export type { BatchNormLayerOptions } from './layers/batch-norm.ts';
 export { Bilinear } from './layers/bilinear.ts';
 export { ModuleDict, ModuleList, Sequential } from './layers/containers.ts';
 export type { Named } from './layers/containers.ts';
+export { Conv1d, Conv2d, Conv3d } from './layers/conv.ts';
+export type { ConvLayerOptions } from './layers/conv.ts';
+export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './layers/conv-transpose.ts';
+export type { ConvTransposeLayerOptions } from './layers/conv-transpose.ts';
 export { CosineSimilarity, PairwiseDistance } from './layers/distance.ts';
 export {
   AlphaDropout,
@@ -122,6 +128,9 @@ export type {
   SummaryInput,
   SummaryOptions,
 } from './summary/summary.ts';
+
+// Checks of settings, for layers elsewhere.
+export { checkAxes, checkCount, showAxes } from './check.ts';
 
 /** Everything as functions of tensors: all of `@hebb/ops`, PyTorch's `torch.nn.functional` and more. */
 export * as functional from '@hebb/ops';

@@ -1,6 +1,17 @@
 /** @hebb/layers-cnn: convolution, pooling, normalisation and resampling as modules, and the models made of them. */
-export { BatchNorm1d, BatchNorm2d, BatchNorm3d } from './layers/batch-norm.ts';
-export type { BatchNormLayerOptions } from './layers/batch-norm.ts';
+// These are in nn, because other plugins build on them too.
+export {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
+  Conv1d,
+  Conv2d,
+  Conv3d,
+  ConvTranspose1d,
+  ConvTranspose2d,
+  ConvTranspose3d,
+} from '@hebb/nn';
+export type { BatchNormLayerOptions, ConvLayerOptions, ConvTransposeLayerOptions } from '@hebb/nn';
 export {
   GroupNorm,
   InstanceNorm1d,
@@ -9,10 +20,6 @@ export {
   LocalResponseNorm,
 } from './layers/norm.ts';
 export type { GroupNormLayerOptions, InstanceNormLayerOptions } from './layers/norm.ts';
-export { Conv1d, Conv2d, Conv3d } from './layers/conv.ts';
-export type { ConvLayerOptions } from './layers/conv.ts';
-export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './layers/conv-transpose.ts';
-export type { ConvTransposeLayerOptions } from './layers/conv-transpose.ts';
 export {
   AvgPool1d,
   AvgPool2d,

@@ -1,9 +1,6 @@
 /** The usual row of convolution, normalisation and activation. */
-import { ReLU, Sequential } from '@hebb/nn';
-import type { Layer } from '@hebb/nn';
-import { BatchNorm2d } from '../layers/batch-norm.ts';
-import { Conv2d } from '../layers/conv.ts';
-import type { ConvLayerOptions } from '../layers/conv.ts';
+import { BatchNorm2d, Conv2d, ReLU, Sequential } from '@hebb/nn';
+import type { ConvLayerOptions, Layer } from '@hebb/nn';
 
 /** Makes a normalisation for a number of channels. */
 export type MakeNorm = (channels: number) => Layer;

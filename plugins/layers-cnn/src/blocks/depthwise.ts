@@ -1,11 +1,8 @@
 /** Depthwise-separable convolutions. */
 import type { Tensor } from '@hebb/core';
-import { Module } from '@hebb/nn';
-import type { Layer } from '@hebb/nn';
+import { Conv1d, Conv2d, Conv3d, Module, checkCount } from '@hebb/nn';
+import type { ConvLayerOptions, Layer } from '@hebb/nn';
 import type { PerAxis } from '@hebb/ops';
-import { Conv1d, Conv2d, Conv3d } from '../layers/conv.ts';
-import type { ConvLayerOptions } from '../layers/conv.ts';
-import { positive } from '../layers/check.ts';
 
 export interface SeparableOptions extends Omit<ConvLayerOptions, 'groups'> {
   /** Filters for each input channel; default 1. */
@@ -39,7 +36,7 @@ abstract class Separable extends Module {
     { depthMultiplier = 1, between, bias = true, ...options }: SeparableOptions,
   ) {
     super();
-    const inner = positive(layer, 'depthMultiplier', depthMultiplier) * inChannels;
+    const inner = checkCount(layer, 'depthMultiplier', depthMultiplier) * inChannels;
     // A bias in the middle is worth its cost only where something nonlinear follows.
     const { dtype, generator } = options;
     this.depthwise = new Conv(inChannels, inner, kernelSize, {

@@ -1,9 +1,8 @@
 /** Channels weighed by what is in all of them. */
 import type { DType, Generator, Tensor } from '@hebb/core';
-import { Module, ReLU, Sigmoid } from '@hebb/nn';
+import { Conv2d, Module, ReLU, Sigmoid } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
 import { GlobalAvgPool2d } from '../layers/adaptive-pool.ts';
-import { Conv2d } from '../layers/conv.ts';
 
 export interface SqueezeExcitationOptions {
   /** Between the two convolutions; default ReLU. */

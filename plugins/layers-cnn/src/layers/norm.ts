@@ -1,7 +1,7 @@
 /** Normalisation by groups, by items and across channels. */
 import { fail, formatShape, ones, scalar, zeros } from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
-import { Module, ModuleBuffer, Parameter } from '@hebb/nn';
+import { Module, ModuleBuffer, Parameter, checkCount } from '@hebb/nn';
 import {
   batchNorm,
   groupNorm,
@@ -9,7 +9,6 @@ import {
   instanceNormStatistics,
   localResponseNorm,
 } from '@hebb/ops';
-import { positive } from './check.ts';
 
 function checkEps(layer: string, eps: number): number {
   if (!(eps >= 0 && Number.isFinite(eps))) fail(layer, 'eps is at least 0', String(eps));
@@ -42,8 +41,8 @@ export class GroupNorm extends Module {
     { eps = 1e-5, affine = true, dtype = 'float32' }: GroupNormLayerOptions = {},
   ) {
     super();
-    this.numGroups = positive('GroupNorm', 'numGroups', numGroups);
-    this.numChannels = positive('GroupNorm', 'numChannels', numChannels);
+    this.numGroups = checkCount('GroupNorm', 'numGroups', numGroups);
+    this.numChannels = checkCount('GroupNorm', 'numChannels', numChannels);
     if (numChannels % numGroups !== 0) {
       fail('GroupNorm', 'channels do not divide into groups', `${numChannels} and ${numGroups}`);
     }
@@ -106,7 +105,7 @@ abstract class InstanceNorm extends Module {
     super();
     const layer = new.target.name;
     this.#spatial = spatial;
-    this.numFeatures = positive(layer, 'numFeatures', numFeatures);
+    this.numFeatures = checkCount(layer, 'numFeatures', numFeatures);
     this.eps = checkEps(layer, eps);
     if (!(momentum >= 0 && momentum <= 1)) {
       fail(layer, 'momentum is between 0 and 1', String(momentum));
@@ -184,7 +183,7 @@ export class LocalResponseNorm extends Module {
     }: { readonly alpha?: number; readonly beta?: number; readonly k?: number } = {},
   ) {
     super();
-    this.size = positive('LocalResponseNorm', 'size', size);
+    this.size = checkCount('LocalResponseNorm', 'size', size);
     this.alpha = alpha;
     this.beta = beta;
     this.k = k;

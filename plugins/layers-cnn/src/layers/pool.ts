@@ -1,7 +1,7 @@
 /** Pooling over windows: maxima, means and p-norms. */
 import { fail } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Module } from '@hebb/nn';
+import { Module, checkAxes, showAxes } from '@hebb/nn';
 import {
   avgPool1d,
   avgPool2d,
@@ -17,7 +17,6 @@ import {
   maxPool3dWithIndices,
 } from '@hebb/ops';
 import type { AvgPoolOptions, MaxPoolOptions, PerAxis, PoolOptions } from '@hebb/ops';
-import { axes, show } from './check.ts';
 
 type PoolFunction<Options, Out> = (x: Tensor, kernelSize: PerAxis, options?: Options) => Out;
 
@@ -34,10 +33,10 @@ abstract class Pool<Options extends PoolOptions, Out = Tensor> extends Module {
     options: Options,
   ) {
     super();
-    this.kernelSize = axes(layer, 'kernelSize', kernelSize, spatial, 1);
+    this.kernelSize = checkAxes(layer, 'kernelSize', kernelSize, spatial, 1);
     const { stride, padding } = options;
-    if (stride != null) axes(layer, 'stride', stride, spatial, 1);
-    if (padding !== undefined) axes(layer, 'padding', padding, spatial, 0);
+    if (stride != null) checkAxes(layer, 'stride', stride, spatial, 1);
+    if (padding !== undefined) checkAxes(layer, 'padding', padding, spatial, 0);
     this.options = { ...options };
     this.#pool = pool;
   }
@@ -46,7 +45,7 @@ abstract class Pool<Options extends PoolOptions, Out = Tensor> extends Module {
   }
   override extraRepr(): string {
     const options = Object.entries(this.options).map(([name, value]) => `${name}=${String(value)}`);
-    return [`kernelSize=${show(this.kernelSize)}`, ...options].join(', ');
+    return [`kernelSize=${showAxes(this.kernelSize)}`, ...options].join(', ');
   }
 }
 

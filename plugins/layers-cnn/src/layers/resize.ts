@@ -1,10 +1,9 @@
 /** Layers that resample or rearrange space. */
 import { fail } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Module } from '@hebb/nn';
+import { Module, checkCount } from '@hebb/nn';
 import { channelShuffle, fold, interpolate, pixelShuffle, pixelUnshuffle, unfold } from '@hebb/ops';
 import type { InterpolateMode, InterpolateOptions, PerAxis, UnfoldOptions } from '@hebb/ops';
-import { positive } from './check.ts';
 
 export interface UpsampleOptions extends InterpolateOptions {
   /** Default nearest. */
@@ -41,7 +40,7 @@ export class PixelShuffle extends Module {
 
   constructor(upscaleFactor: number) {
     super();
-    this.upscaleFactor = positive('PixelShuffle', 'upscaleFactor', upscaleFactor);
+    this.upscaleFactor = checkCount('PixelShuffle', 'upscaleFactor', upscaleFactor);
   }
   forward(x: Tensor): Tensor {
     return pixelShuffle(x, this.upscaleFactor);
@@ -57,7 +56,7 @@ export class PixelUnshuffle extends Module {
 
   constructor(downscaleFactor: number) {
     super();
-    this.downscaleFactor = positive('PixelUnshuffle', 'downscaleFactor', downscaleFactor);
+    this.downscaleFactor = checkCount('PixelUnshuffle', 'downscaleFactor', downscaleFactor);
   }
   forward(x: Tensor): Tensor {
     return pixelUnshuffle(x, this.downscaleFactor);
@@ -73,7 +72,7 @@ export class ChannelShuffle extends Module {
 
   constructor(groups: number) {
     super();
-    this.groups = positive('ChannelShuffle', 'groups', groups);
+    this.groups = checkCount('ChannelShuffle', 'groups', groups);
   }
   forward(x: Tensor): Tensor {
     return channelShuffle(x, this.groups);

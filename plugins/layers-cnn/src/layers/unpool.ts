@@ -1,9 +1,8 @@
 /** The inverse of maximum pooling. */
 import type { Tensor } from '@hebb/core';
-import { Module } from '@hebb/nn';
+import { Module, checkAxes, showAxes } from '@hebb/nn';
 import { maxUnpool1d, maxUnpool2d, maxUnpool3d } from '@hebb/ops';
 import type { PerAxis, UnpoolOptions } from '@hebb/ops';
-import { axes, show } from './check.ts';
 
 export type MaxUnpoolOptions = Pick<UnpoolOptions, 'stride' | 'padding'>;
 type Unpool = (x: Tensor, indices: Tensor, kernelSize: PerAxis, options?: UnpoolOptions) => Tensor;
@@ -22,9 +21,9 @@ abstract class MaxUnpool extends Module {
     { stride, padding = 0 }: MaxUnpoolOptions,
   ) {
     super();
-    this.kernelSize = axes(layer, 'kernelSize', kernelSize, spatial, 1);
-    this.stride = axes(layer, 'stride', stride ?? kernelSize, spatial, 1);
-    this.padding = axes(layer, 'padding', padding, spatial, 0);
+    this.kernelSize = checkAxes(layer, 'kernelSize', kernelSize, spatial, 1);
+    this.stride = checkAxes(layer, 'stride', stride ?? kernelSize, spatial, 1);
+    this.padding = checkAxes(layer, 'padding', padding, spatial, 0);
     this.#unpool = unpool;
   }
   /** `outputSize` settles the sizes that the stride leaves open: those of what was pooled. */
@@ -41,8 +40,8 @@ abstract class MaxUnpool extends Module {
     });
   }
   override extraRepr(): string {
-    const parts = [`kernelSize=${show(this.kernelSize)}`, `stride=${show(this.stride)}`];
-    if (this.padding.some((p) => p !== 0)) parts.push(`padding=${show(this.padding)}`);
+    const parts = [`kernelSize=${showAxes(this.kernelSize)}`, `stride=${showAxes(this.stride)}`];
+    if (this.padding.some((p) => p !== 0)) parts.push(`padding=${showAxes(this.padding)}`);
     return parts.join(', ');
   }
 }

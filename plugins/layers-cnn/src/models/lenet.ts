@@ -1,8 +1,7 @@
 /** LeNet-5, LeCun et al. 1998, "Gradient-based learning applied to document recognition". */
 import { fail } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Linear, Module, ReLU, Tanh } from '@hebb/nn';
-import { Conv2d } from '../layers/conv.ts';
+import { Conv2d, Linear, Module, ReLU, Tanh } from '@hebb/nn';
 import { AvgPool2d, MaxPool2d } from '../layers/pool.ts';
 import { howOf } from './options.ts';
 import type { ModelOptions } from './options.ts';

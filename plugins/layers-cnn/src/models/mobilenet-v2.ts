@@ -1,11 +1,9 @@
 /** MobileNetV2, Sandler et al. 2018, arXiv:1801.04381. Names in state dicts are torchvision's. */
 import type { Tensor } from '@hebb/core';
-import { Dropout, Linear, Module, ReLU6, Sequential } from '@hebb/nn';
+import { BatchNorm2d, Conv2d, Dropout, Linear, Module, ReLU6, Sequential } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
 import { ConvNormActivation, divisible } from '../blocks/conv-norm.ts';
 import { GlobalAvgPool2d } from '../layers/adaptive-pool.ts';
-import { BatchNorm2d } from '../layers/batch-norm.ts';
-import { Conv2d } from '../layers/conv.ts';
 import { howOf, setStartValues } from './options.ts';
 import type { How, ModelOptions } from './options.ts';
 

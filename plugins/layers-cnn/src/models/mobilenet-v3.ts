@@ -1,11 +1,19 @@
 /** MobileNetV3, Howard et al. 2019, arXiv:1905.02244. Names in state dicts are torchvision's. */
 import type { Tensor } from '@hebb/core';
-import { Dropout, Hardsigmoid, Hardswish, Linear, Module, ReLU, Sequential } from '@hebb/nn';
+import {
+  BatchNorm2d,
+  Dropout,
+  Hardsigmoid,
+  Hardswish,
+  Linear,
+  Module,
+  ReLU,
+  Sequential,
+} from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
 import { ConvNormActivation, divisible } from '../blocks/conv-norm.ts';
 import { SqueezeExcitation } from '../blocks/squeeze-excitation.ts';
 import { GlobalAvgPool2d } from '../layers/adaptive-pool.ts';
-import { BatchNorm2d } from '../layers/batch-norm.ts';
 import { InvertedResidual } from './inverted-residual.ts';
 import { howOf, setStartValues } from './options.ts';
 import type { ModelOptions } from './options.ts';

@@ -1,8 +1,7 @@
 /** What the model builders share. */
 import type { DType, Generator } from '@hebb/core';
-import { Linear, init } from '@hebb/nn';
+import { Conv2d, Linear, init } from '@hebb/nn';
 import type { Module } from '@hebb/nn';
-import { Conv2d } from '../layers/conv.ts';
 
 export interface ModelOptions {
   /** Size of the result; default 1000, ImageNet's classes. */

@@ -1,11 +1,9 @@
 /** ResNet, He et al. 2015, arXiv:1512.03385. Names in state dicts are torchvision's. */
 import { fail, pad, slice } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Linear, Module, ReLU, Sequential } from '@hebb/nn';
+import { BatchNorm2d, Conv2d, Linear, Module, ReLU, Sequential } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
 import { GlobalAvgPool2d } from '../layers/adaptive-pool.ts';
-import { BatchNorm2d } from '../layers/batch-norm.ts';
-import { Conv2d } from '../layers/conv.ts';
 import { MaxPool2d } from '../layers/pool.ts';
 import { howOf, setStartValues } from './options.ts';
 import type { How, ModelOptions } from './options.ts';

@@ -1,11 +1,8 @@
 /** U-Net, Ronneberger et al. 2015, arXiv:1505.04597. */
 import { concat, fail, formatShape, narrow } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Module, ReLU, Sequential } from '@hebb/nn';
+import { BatchNorm2d, Conv2d, ConvTranspose2d, Module, ReLU, Sequential } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
-import { BatchNorm2d } from '../layers/batch-norm.ts';
-import { ConvTranspose2d } from '../layers/conv-transpose.ts';
-import { Conv2d } from '../layers/conv.ts';
 import { MaxPool2d } from '../layers/pool.ts';
 import { Upsample } from '../layers/resize.ts';
 import { howOf } from './options.ts';

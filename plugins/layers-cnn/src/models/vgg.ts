@@ -1,10 +1,8 @@
 /** VGG, Simonyan and Zisserman 2014, arXiv:1409.1556. Names in state dicts are torchvision's. */
 import type { Tensor } from '@hebb/core';
-import { Dropout, Linear, Module, ReLU, Sequential } from '@hebb/nn';
+import { BatchNorm2d, Conv2d, Dropout, Linear, Module, ReLU, Sequential } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
 import { AdaptiveAvgPool2d } from '../layers/adaptive-pool.ts';
-import { BatchNorm2d } from '../layers/batch-norm.ts';
-import { Conv2d } from '../layers/conv.ts';
 import { MaxPool2d } from '../layers/pool.ts';
 import { howOf, setStartValues } from './options.ts';
 import type { ModelOptions } from './options.ts';

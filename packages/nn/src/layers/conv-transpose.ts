@@ -1,10 +1,12 @@
 /** Transposed convolution layers. */
 import { fail } from '@hebb/core';
 import type { DType, Generator, Tensor } from '@hebb/core';
-import { Module, Parameter, init } from '@hebb/nn';
 import { convTranspose1d, convTranspose2d, convTranspose3d } from '@hebb/ops';
 import type { ConvTransposeOptions, PerAxis } from '@hebb/ops';
-import { axes, positive, show } from './check.ts';
+import { checkAxes, checkCount, showAxes } from '../check.ts';
+import { fanInUniform } from '../init/draw.ts';
+import { Module } from '../module/module.ts';
+import { Parameter } from '../module/parameter.ts';
 
 export interface ConvTransposeLayerOptions extends ConvTransposeOptions {
   /** Default true. */
@@ -44,9 +46,9 @@ abstract class ConvTransposeNd extends Module {
     super();
     const layer = `ConvTranspose${spatial}d`;
     const { groups = 1, bias = true, dtype = 'float32', generator } = options;
-    this.inChannels = positive(layer, 'inChannels', inChannels);
-    this.outChannels = positive(layer, 'outChannels', outChannels);
-    this.groups = positive(layer, 'groups', groups);
+    this.inChannels = checkCount(layer, 'inChannels', inChannels);
+    this.outChannels = checkCount(layer, 'outChannels', outChannels);
+    this.groups = checkCount(layer, 'groups', groups);
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       fail(
         layer,
@@ -54,18 +56,16 @@ abstract class ConvTransposeNd extends Module {
         `${inChannels} in, ${outChannels} out, ${groups} groups`,
       );
     }
-    this.kernelSize = axes(layer, 'kernelSize', kernelSize, spatial, 1);
-    this.stride = axes(layer, 'stride', options.stride ?? 1, spatial, 1);
-    this.padding = axes(layer, 'padding', options.padding ?? 0, spatial, 0);
-    this.outputPadding = axes(layer, 'outputPadding', options.outputPadding ?? 0, spatial, 0);
-    this.dilation = axes(layer, 'dilation', options.dilation ?? 1, spatial, 1);
+    this.kernelSize = checkAxes(layer, 'kernelSize', kernelSize, spatial, 1);
+    this.stride = checkAxes(layer, 'stride', options.stride ?? 1, spatial, 1);
+    this.padding = checkAxes(layer, 'padding', options.padding ?? 0, spatial, 0);
+    this.outputPadding = checkAxes(layer, 'outputPadding', options.outputPadding ?? 0, spatial, 0);
+    this.dilation = checkAxes(layer, 'dilation', options.dilation ?? 1, spatial, 1);
     const outer = outChannels / groups;
     const fanIn = this.kernelSize.reduce((n, k) => n * k, outer);
     const how = { dtype, ...(generator && { generator }) };
-    this.weight = new Parameter(
-      init.fanInUniform([inChannels, outer, ...this.kernelSize], fanIn, how),
-    );
-    this.bias = bias ? new Parameter(init.fanInUniform([outChannels], fanIn, how)) : undefined;
+    this.weight = new Parameter(fanInUniform([inChannels, outer, ...this.kernelSize], fanIn, how));
+    this.bias = bias ? new Parameter(fanInUniform([outChannels], fanIn, how)) : undefined;
     this.#convolve = convolve;
   }
 
@@ -86,9 +86,9 @@ abstract class ConvTransposeNd extends Module {
   }
 
   override extraRepr(): string {
-    const parts = [this.inChannels, this.outChannels, `kernelSize=${show(this.kernelSize)}`];
-    if (this.stride.some((s) => s !== 1)) parts.push(`stride=${show(this.stride)}`);
-    if (this.padding.some((p) => p !== 0)) parts.push(`padding=${show(this.padding)}`);
+    const parts = [this.inChannels, this.outChannels, `kernelSize=${showAxes(this.kernelSize)}`];
+    if (this.stride.some((s) => s !== 1)) parts.push(`stride=${showAxes(this.stride)}`);
+    if (this.padding.some((p) => p !== 0)) parts.push(`padding=${showAxes(this.padding)}`);
     if (this.bias === undefined) parts.push('bias=false');
     return parts.join(', ');
   }

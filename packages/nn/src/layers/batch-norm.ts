@@ -1,9 +1,10 @@
 /** Batch normalisation. */
 import { fail, formatShape, ones, scalar, zeros } from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
-import { Module, ModuleBuffer, Parameter } from '@hebb/nn';
 import { batchNorm, batchNormTraining } from '@hebb/ops';
-import { positive } from './check.ts';
+import { checkCount } from '../check.ts';
+import { Module } from '../module/module.ts';
+import { ModuleBuffer, Parameter } from '../module/parameter.ts';
 
 export interface BatchNormLayerOptions {
   /** Added to the variance; default 1e-5. */
@@ -48,7 +49,7 @@ abstract class BatchNorm extends Module {
     super();
     const layer = new.target.name;
     this.#ranks = ranks;
-    this.numFeatures = positive(layer, 'numFeatures', numFeatures);
+    this.numFeatures = checkCount(layer, 'numFeatures', numFeatures);
     if (!(eps >= 0 && Number.isFinite(eps))) fail(layer, 'eps is at least 0', String(eps));
     if (momentum !== null && !(momentum >= 0 && momentum <= 1)) {
       fail(layer, 'momentum is between 0 and 1, or null', String(momentum));

@@ -1,10 +1,12 @@
 /** Convolution layers. */
 import { fail } from '@hebb/core';
 import type { DType, Generator, Tensor } from '@hebb/core';
-import { Module, Parameter, init } from '@hebb/nn';
 import { conv1d, conv2d, conv3d } from '@hebb/ops';
 import type { ConvOptions, PerAxis } from '@hebb/ops';
-import { axes, positive, show } from './check.ts';
+import { checkAxes, checkCount, showAxes } from '../check.ts';
+import { fanInUniform } from '../init/draw.ts';
+import { Module } from '../module/module.ts';
+import { Parameter } from '../module/parameter.ts';
 
 export interface ConvLayerOptions extends ConvOptions {
   /** Default true. */
@@ -46,9 +48,9 @@ abstract class ConvNd extends Module {
     const layer = `Conv${spatial}d`;
     const { groups = 1, padding = 0, paddingMode = 'zeros', bias = true } = options;
     const { dtype = 'float32', generator } = options;
-    this.inChannels = positive(layer, 'inChannels', inChannels);
-    this.outChannels = positive(layer, 'outChannels', outChannels);
-    this.groups = positive(layer, 'groups', groups);
+    this.inChannels = checkCount(layer, 'inChannels', inChannels);
+    this.outChannels = checkCount(layer, 'outChannels', outChannels);
+    this.groups = checkCount(layer, 'groups', groups);
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       fail(
         layer,
@@ -56,17 +58,17 @@ abstract class ConvNd extends Module {
         `${inChannels} in, ${outChannels} out, ${groups} groups`,
       );
     }
-    this.kernelSize = axes(layer, 'kernelSize', kernelSize, spatial, 1);
-    this.stride = axes(layer, 'stride', options.stride ?? 1, spatial, 1);
-    this.dilation = axes(layer, 'dilation', options.dilation ?? 1, spatial, 1);
+    this.kernelSize = checkAxes(layer, 'kernelSize', kernelSize, spatial, 1);
+    this.stride = checkAxes(layer, 'stride', options.stride ?? 1, spatial, 1);
+    this.dilation = checkAxes(layer, 'dilation', options.dilation ?? 1, spatial, 1);
     if (typeof padding === 'string' && padding !== 'same' && padding !== 'valid') {
       fail(layer, 'unknown padding', String(padding), "numbers, 'same' or 'valid'");
     }
     if (padding === 'same' && this.stride.some((s) => s !== 1)) {
-      fail(layer, "padding 'same' needs stride 1", show(this.stride));
+      fail(layer, "padding 'same' needs stride 1", showAxes(this.stride));
     }
     this.padding =
-      typeof padding === 'string' ? padding : axes(layer, 'padding', padding, spatial, 0);
+      typeof padding === 'string' ? padding : checkAxes(layer, 'padding', padding, spatial, 0);
     const modes = ['zeros', 'reflect', 'replicate', 'circular'];
     if (!modes.includes(paddingMode)) {
       fail(layer, 'unknown paddingMode', String(paddingMode), modes.join(', '));
@@ -76,10 +78,8 @@ abstract class ConvNd extends Module {
     const inner = inChannels / groups;
     const fanIn = this.kernelSize.reduce((n, k) => n * k, inner);
     const how = { dtype, ...(generator && { generator }) };
-    this.weight = new Parameter(
-      init.fanInUniform([outChannels, inner, ...this.kernelSize], fanIn, how),
-    );
-    this.bias = bias ? new Parameter(init.fanInUniform([outChannels], fanIn, how)) : undefined;
+    this.weight = new Parameter(fanInUniform([outChannels, inner, ...this.kernelSize], fanIn, how));
+    this.bias = bias ? new Parameter(fanInUniform([outChannels], fanIn, how)) : undefined;
     this.#convolve = convolve;
   }
 
@@ -96,11 +96,11 @@ abstract class ConvNd extends Module {
 
   override extraRepr(): string {
     const { padding } = this;
-    const parts = [this.inChannels, this.outChannels, `kernelSize=${show(this.kernelSize)}`];
-    if (this.stride.some((s) => s !== 1)) parts.push(`stride=${show(this.stride)}`);
+    const parts = [this.inChannels, this.outChannels, `kernelSize=${showAxes(this.kernelSize)}`];
+    if (this.stride.some((s) => s !== 1)) parts.push(`stride=${showAxes(this.stride)}`);
     if (typeof padding === 'string') parts.push(`padding=${padding}`);
-    else if (padding.some((p) => p !== 0)) parts.push(`padding=${show(padding)}`);
-    if (this.dilation.some((d) => d !== 1)) parts.push(`dilation=${show(this.dilation)}`);
+    else if (padding.some((p) => p !== 0)) parts.push(`padding=${showAxes(padding)}`);
+    if (this.dilation.some((d) => d !== 1)) parts.push(`dilation=${showAxes(this.dilation)}`);
     if (this.groups !== 1) parts.push(`groups=${this.groups}`);
     if (this.bias === undefined) parts.push('bias=false');
     if (this.paddingMode !== 'zeros') parts.push(`paddingMode=${this.paddingMode}`);
