@@ -25,6 +25,8 @@ beforeAll(async () => {
 
 async function check(op: Op, opset: number): Promise<void> {
   for (const sample of op.samples) {
+    // Random bits have no form (see below).
+    if (Number(sample.attrs?.['dropout'] ?? 0) > 0) continue;
     const { inputs, call } = sampleCall(op, sample);
     const fn = (...given: Tensor[]): Tensor[] => call(given);
     const input = Object.fromEntries(
@@ -69,6 +71,9 @@ describe('operators that changed between opsets', () => {
     'batchNorm',
     'conv2d',
     'gelu',
+    'scaledDotProductAttention',
+    'rotaryEmbedding',
+    'rmsNorm',
   ];
   const chosen = all.filter((op) => names.includes(op.name));
   const cases = [13, 15, 17, 20, 21, 23].flatMap((opset) =>

@@ -4,8 +4,12 @@
  */
 export * from './activations.ts';
 export * from './arrange.ts';
+export * from './attention/attention.ts';
+export * from './attention/positions.ts';
+export { softmaxOrZeros } from './attention/softmax.ts';
 export * from './convolution.ts';
 export * from './cumulative.ts';
+export * from './decoding/boxes.ts';
 export * from './decoding/ctc.ts';
 export * from './decoding/search.ts';
 export * from './diagonals.ts';

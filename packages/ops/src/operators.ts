@@ -1,6 +1,9 @@
 /** The records of this package, for exporters, conformance suites and tables. */
 import type { Op } from '@hebb/core';
 import * as activations from './activations.ts';
+import * as dotProduct from './attention/attention.ts';
+import * as positions from './attention/positions.ts';
+import * as attentionSoftmax from './attention/softmax.ts';
 import * as convolution from './convolution.ts';
 import * as cumulative from './cumulative.ts';
 import * as diagonals from './diagonals.ts';
@@ -50,6 +53,9 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   gru,
   lstm,
   attention,
+  attentionSoftmax,
+  dotProduct,
+  positions,
 ];
 
 function recordOf(value: unknown): Op[] {

@@ -1,5 +1,5 @@
 /** The vocabulary over @hebb/core and @hebb/ops. */
-import { concat, full, iota, onesLike, tanh, where, zerosLike } from '@hebb/core';
+import { concat, onesLike, tanh, zerosLike } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import {
   adaptiveAvgPool2d,
@@ -17,6 +17,7 @@ import {
   maxPool2d,
   relu,
   relu6,
+  scaledDotProductAttention,
   softmax,
 } from '@hebb/ops';
 import type {
@@ -93,15 +94,7 @@ export class HebbLayers implements Layers<Tensor> {
     // [B, T, 3 D] -> [3, B, heads, T, size]
     const split = qkv.reshape([batch, time, 3, heads, size]).permute([2, 0, 3, 1, 4]);
     const part = (i: number) => split.narrow(0, i, 1).reshape([batch, heads, time, size]);
-    let scores = part(0)
-      .matmul(part(1).transpose())
-      .mul(1 / Math.sqrt(size));
-    if (causal) {
-      const past = iota(time).unsqueeze(1).ge(iota(time));
-      scores = where(past, scores, full([], -Infinity));
-    }
-    return softmax(scores)
-      .matmul(part(2))
+    return scaledDotProductAttention(part(0), part(1), part(2), { isCausal: causal })
       .permute([0, 2, 1, 3])
       .reshape([batch, time, width / 3]);
   }

@@ -1,16 +1,16 @@
 /** Attention and its kin. */
 import {
   add,
+  and,
   broadcastTo,
   cast,
   concat,
   conv,
   div,
-  eq,
   exp,
-  gather,
+  full,
   iota,
-  isFloat,
+  le,
   lt,
   matmul,
   mul,
@@ -23,8 +23,15 @@ import {
   where,
   zeros,
 } from '@hebb/core';
-import type { DType, Tensor } from '@hebb/core';
-import { silu, softmax } from '@hebb/ops';
+import type { Tensor } from '@hebb/core';
+import {
+  attentionWeights,
+  rotaryEmbedding,
+  scaledDotProductAttention,
+  silu,
+  softmax,
+} from '@hebb/ops';
+import type { AttentionOptions } from '@hebb/ops';
 import type { Call } from '../call.ts';
 import type { Steps } from '../need.ts';
 import { since } from '../table.ts';
@@ -62,49 +69,32 @@ export function repeatHeads(x: Tensor, heads: number): Tensor {
   return reshape(wide, [batch, heads, steps, size]);
 }
 
-/** Additive mask: what the query may not see is -∞. */
-function bias(
-  c: Call,
-  past: number,
-  queries: number,
-  keys: number,
-  type: DType,
-): Tensor | undefined {
-  let total: Tensor | undefined;
-  const plus = (part: Tensor): void => {
-    total = total === undefined ? part : add(total, part);
-  };
-  if (c.has(3)) {
-    const given = c.tensor(3);
-    let mask = isFloat(given.dtype) ? cast(given, type) : where(given, 0, -Infinity).to(type);
-    const missing = keys - mask.shape[mask.rank - 1]!;
-    if (missing > 0) {
-      const width = mask.shape.map((_, i) => (i === mask.rank - 1 ? missing : 0));
-      mask = mask.pad({ low: width.map(() => 0), high: width }, -Infinity);
-    }
-    // Of rank 3 the leading axis is that of the heads.
-    plus(mask);
+/** A mask in full width, and the keys that count where their number is given: what both mean together. */
+function maskOf(c: Call, past: number, queries: number, keys: number): Tensor | undefined {
+  let mask = c.maybe(3);
+  const missing = mask === undefined ? 0 : keys - mask.shape[mask.rank - 1]!;
+  if (mask !== undefined && missing > 0) {
+    const width = mask.shape.map((_, i) => (i === mask!.rank - 1 ? missing : 0));
+    const hidden = mask.dtype === 'bool' ? false : -Infinity;
+    mask = mask.pad({ low: width.map(() => 0), high: width }, hidden);
   }
-  const lengths = c.has(6) ? cast(c.tensor(6), 'int32') : undefined;
+  if (!c.has(6)) return mask;
+  const lengths = cast(c.tensor(6), 'int32');
+  const ends = reshape(lengths, [lengths.size, 1, 1, 1]);
   const column = reshape(iota(keys), [1, 1, 1, keys]);
+  let seen = lt(column, ends);
   if (c.attr.bool('is_causal')) {
-    const row = reshape(iota(queries), [1, 1, queries, 1]);
     // Queries stand at the end of the keys that count.
-    const offset =
-      lengths === undefined ? past : reshape(sub(lengths, queries), [lengths.size, 1, 1, 1]);
-    plus(where(lt(add(row, offset), column), -Infinity, 0).to(type));
+    const row = add(reshape(iota(queries), [1, 1, queries, 1]), sub(ends, queries));
+    seen = and(seen, le(column, row));
   }
-  if (lengths !== undefined) {
-    const inside = lt(column, reshape(lengths, [lengths.size, 1, 1, 1]));
-    plus(where(inside, 0, -Infinity).to(type));
-  }
-  return total;
+  if (mask === undefined) return seen;
+  return mask.dtype === 'bool'
+    ? and(mask, seen)
+    : where(seen, mask, full([], -Infinity, mask.dtype));
 }
 
-/**
- * Scaled dot-product attention with grouped heads, cache, masks and soft capping. Rows that may see
- * nothing give zeros. Vaswani et al. 2017, arXiv:1706.03762.
- */
+/** Scaled dot-product attention with grouped heads, cache, masks and soft capping. */
 function attention(c: Call): (Tensor | undefined)[] {
   const flat = c.shape(0).length === 3;
   const heads = (name: string) => (c.attr.has(name) ? c.attr.int(name) : undefined);
@@ -115,24 +105,36 @@ function attention(c: Call): (Tensor | undefined)[] {
   if (c.has(4)) k = concat([c.tensor(4), k], 2);
   if (c.has(5)) v = concat([c.tensor(5), v], 2);
   const [, count, queries, size] = q.shape as [number, number, number, number];
-  const keys = k.shape[2]!;
-
-  const root = Math.sqrt(c.attr.has('scale') ? c.attr.float('scale') : 1 / Math.sqrt(size));
-  const scores = matmul(mul(q, root), mul(repeatHeads(k, count), root), { transposeB: true });
-  const cap = c.attr.float('softcap', 0);
-  const capped = cap > 0 ? mul(tanh(div(scores, cap)), cap) : scores;
-  const mask = bias(c, past, queries, keys, q.dtype);
-  const masked = mask === undefined ? capped : add(capped, mask);
+  const scale = c.attr.has('scale') ? c.attr.float('scale') : 1 / Math.sqrt(size);
   const precision = c.attr.int('softmax_precision', 0);
-  const type = precision === 0 ? masked.dtype : c.coreDType(c.dtypeAttribute('softmax_precision'));
-  let weights = cast(softmax(cast(masked, type), -1), q.dtype);
-  if (mask !== undefined) {
-    const blind = eq(mask.max(-1, true), -Infinity);
-    weights = where(blind, 0, weights);
-  }
-  const y = matmul(weights, repeatHeads(v, count));
-  const stages = [scores, capped, masked, weights];
-  return [flat ? joinHeads(y) : y, k, v, stages[c.attr.int('qk_matmul_output_mode', 0)]];
+  const options: AttentionOptions = {
+    attnMask: maskOf(c, past, queries, k.shape[2]!),
+    isCausal: c.attr.bool('is_causal') && !c.has(6),
+    offset: past,
+    scale,
+    softcap: c.attr.float('softcap', 0),
+    softmaxDtype: precision === 0 ? undefined : c.coreDType(c.dtypeAttribute('softmax_precision')),
+  };
+  const y = scaledDotProductAttention(q, k, v, options);
+  const stage = c.wants(3) ? stageOf(c, q, repeatHeads(k, count), options) : undefined;
+  return [flat ? joinHeads(y) : y, k, v, stage];
+}
+
+/** The products on their way to probabilities: plain, capped, masked, or done. */
+function stageOf(c: Call, q: Tensor, k: Tensor, options: AttentionOptions): Tensor {
+  const { attnMask, isCausal = false, offset = 0, scale = 1, softcap = 0 } = options;
+  const mode = c.attr.int('qk_matmul_output_mode', 0);
+  if (mode === 3) return attentionWeights(q, k, options);
+  let scores = mul(matmul(q, k, { transposeB: true }), scale);
+  if (mode >= 1 && softcap > 0) scores = mul(tanh(div(scores, softcap)), softcap);
+  if (mode < 2) return scores;
+  const hide = (seen: Tensor): Tensor => where(seen, scores, full([], -Infinity, scores.dtype));
+  if (attnMask?.dtype === 'bool') scores = hide(attnMask);
+  else if (attnMask != null) scores = add(scores, cast(attnMask, scores.dtype));
+  if (!isCausal) return scores;
+  const [queries, keys] = scores.shape.slice(-2) as [number, number];
+  const row = add(reshape(iota(queries), [queries, 1]), offset);
+  return hide(le(reshape(iota(keys), [1, keys]), row));
 }
 
 /** Su et al. 2021, arXiv:2104.09864. The last axis is rotated in pairs. */
@@ -142,40 +144,15 @@ function rotary(c: Call): Tensor {
   const heads = c.attr.int('num_heads', 0);
   const x = flat ? splitHeads(c, input, heads) : input;
   const [batch, , steps, size] = x.shape as [number, number, number, number];
-  const width = c.attr.int('rotary_embedding_dim', 0) || size;
-  const half = width / 2;
+  const half = (c.attr.int('rotary_embedding_dim', 0) || size) / 2;
+  const positions = c.has(3) ? cast(c.tensor(3), 'int32') : undefined;
   const cache = (i: number): Tensor => {
-    let table = c.tensor(i);
-    if (c.has(3)) table = gather(table, cast(c.tensor(3), 'int32'), 0);
-    return reshape(narrow(table, table.rank - 1, 0, half), [batch, 1, steps, half]);
+    const table = narrow(c.tensor(i), c.shape(i).length - 1, 0, half);
+    return positions === undefined ? reshape(table, [batch, steps, half]) : table;
   };
-  const y = rotate(x, cache(1), cache(2), width, c.attr.bool('interleaved'));
+  const interleaved = c.attr.bool('interleaved');
+  const y = rotaryEmbedding(x, cache(1), cache(2), { interleaved, positions });
   return flat ? joinHeads(y) : y;
-}
-
-/**
- * The first `width` elements of the last axis turned in pairs: neighbours, or element k with k + width/2.
- * x [batch, heads, steps, size]; cosine and sine [batch, 1, steps, width/2].
- */
-export function rotate(
-  x: Tensor,
-  cosine: Tensor,
-  sine: Tensor,
-  width: number,
-  interleaved: boolean,
-): Tensor {
-  const size = x.shape[3]!;
-  const half = width / 2;
-  const turned = narrow(x, 3, 0, width);
-  const pair = (k: number): Tensor =>
-    interleaved ? turned.index('...', [k, null, 2]) : narrow(turned, 3, k * half, half);
-  const [a, b] = [pair(0), pair(1)];
-  const real = sub(mul(cosine, a), mul(sine, b));
-  const imaginary = add(mul(sine, a), mul(cosine, b));
-  const rotated = interleaved
-    ? reshape(concat([real.unsqueeze(-1), imaginary.unsqueeze(-1)], 4), turned.shape)
-    : concat([real, imaginary], 3);
-  return width === size ? rotated : concat([rotated, narrow(x, 3, width, size - width)], 3);
 }
 
 /** Attention as a recurrence over an outer-product memory, with decay and delta rule. */

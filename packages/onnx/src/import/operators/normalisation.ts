@@ -139,12 +139,15 @@ function lpNorm(c: Call): Tensor {
 function lrn(c: Call): Tensor {
   const x = c.tensor(0);
   const size = c.attr.int('size');
-  const low = Math.floor((size - 1) / 2);
-  const high = size - 1 - low;
+  if (!(size >= 1)) c.invalid(`size is ${size}, not positive`);
+  // What lies further away than the outermost channel adds nothing.
+  const reach = Math.max(0, x.shape[1]! - 1);
+  const low = Math.min(reach, Math.floor((size - 1) / 2));
+  const high = Math.min(reach, Math.ceil((size - 1) / 2));
   const widths = (n: number) => x.shape.map((_, i) => (i === 1 ? n : 0));
   const padded = mul(x, x).pad({ low: widths(low), high: widths(high) });
   let square = padded.narrow(1, 0, x.shape[1]!);
-  for (let k = 1; k < size; k++) square = add(square, padded.narrow(1, k, x.shape[1]!));
+  for (let k = 1; k <= low + high; k++) square = add(square, padded.narrow(1, k, x.shape[1]!));
   const [alpha, beta] = [c.attr.float('alpha', 1e-4), c.attr.float('beta', 0.75)];
   return div(x, pow(add(mul(square, alpha / size), c.attr.float('bias', 1)), beta));
 }

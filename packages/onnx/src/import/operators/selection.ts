@@ -1,6 +1,7 @@
 /** What is chosen by the numbers themselves: boxes, distinct elements. The output's shape depends on them. */
 import { fold, normalizeAxis, permute, reshape, sizeOf } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
+import { nms } from '@hebb/ops';
 import type { Call } from '../call.ts';
 import { hostNumbersOf } from '../numbers.ts';
 import { since } from '../table.ts';
@@ -8,14 +9,14 @@ import type { OperatorTable } from '../table.ts';
 import { int64 } from '../value.ts';
 import type { HostTensor, Value } from '../value.ts';
 
-type Box = readonly [y1: number, x1: number, y2: number, x2: number];
-
-function boxes(c: Call): Box[][] {
+/** Four numbers a box, two opposite corners with the lower one first, batch by batch. */
+function boxes(c: Call): Float64Array[] {
   const data = hostNumbersOf(c.host(0));
   const [batches, count] = c.shape(0) as [number, number];
   const centred = c.attr.int('center_point_box', 0) === 1;
-  return Array.from({ length: batches }, (_, b) =>
-    Array.from({ length: count }, (_, i): Box => {
+  return Array.from({ length: batches }, (_, b) => {
+    const corners = new Float64Array(4 * count);
+    for (let i = 0; i < count; i++) {
       const [p, q, r, s] = [0, 1, 2, 3].map((k) => Number(data[(b * count + i) * 4 + k])) as [
         number,
         number,
@@ -23,44 +24,33 @@ function boxes(c: Call): Box[][] {
         number,
       ];
       // Centre and size, or two corners in any order.
-      if (centred) return [q - s / 2, p - r / 2, q + s / 2, p + r / 2];
-      return [Math.min(p, r), Math.min(q, s), Math.max(p, r), Math.max(q, s)];
-    }),
-  );
+      corners.set(
+        centred
+          ? [p - r / 2, q - s / 2, p + r / 2, q + s / 2]
+          : [Math.min(p, r), Math.min(q, s), Math.max(p, r), Math.max(q, s)],
+        4 * i,
+      );
+    }
+    return corners;
+  });
 }
 
-/** Intersection over union. */
-function overlap(a: Box, b: Box): number {
-  const height = Math.max(0, Math.min(a[2], b[2]) - Math.max(a[0], b[0]));
-  const width = Math.max(0, Math.min(a[3], b[3]) - Math.max(a[1], b[1]));
-  const shared = height * width;
-  const area = (box: Box) => (box[2] - box[0]) * (box[3] - box[1]);
-  const total = area(a) + area(b) - shared;
-  return total > 0 ? shared / total : 0;
-}
-
-/** Greedy, by falling score; a box goes when it overlaps one that stays by more than the threshold. */
 function nonMaxSuppression(c: Call): HostTensor {
   const all = boxes(c);
   const scores = hostNumbersOf(c.host(1));
   const [batches, classes, count] = c.shape(1) as [number, number, number];
-  const limit = c.has(2) ? c.number(2) : 0;
-  const iou = c.has(3) ? c.number(3) : 0;
-  const least = c.has(4) ? c.number(4) : -Infinity;
+  const options = {
+    limit: c.has(2) ? c.number(2) : 0,
+    iouThreshold: c.has(3) ? c.number(3) : 0,
+    scoreThreshold: c.has(4) ? c.number(4) : -Infinity,
+  };
   const chosen: number[] = [];
   for (let b = 0; b < batches; b++) {
     for (let k = 0; k < classes; k++) {
-      const score = (i: number) => Number(scores[(b * classes + k) * count + i]);
-      const order = Array.from({ length: count }, (_, i) => i)
-        .filter((i) => score(i) > least)
-        .sort((i, j) => score(j) - score(i) || i - j);
-      const kept: number[] = [];
-      for (const i of order) {
-        if (kept.length >= limit) break;
-        if (kept.some((j) => overlap(all[b]![i]!, all[b]![j]!) > iou)) continue;
-        kept.push(i);
-        chosen.push(b, k, i);
-      }
+      const score = Float64Array.from({ length: count }, (_, i) =>
+        Number(scores[(b * classes + k) * count + i]),
+      );
+      for (const i of nms(all[b]!, score, options)) chosen.push(b, k, i);
     }
   }
   return int64(chosen, [chosen.length / 3, 3]);

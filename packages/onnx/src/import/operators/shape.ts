@@ -109,9 +109,11 @@ export function splitSizes(c: Call, size: number): number[] {
   }
   const parts = c.opset >= 18 ? c.attr.int('num_outputs', c.outputs) : c.outputs;
   // The last part is smaller where the size does not divide.
+  if (!(parts >= 1 && parts <= Math.max(1, c.outputs))) {
+    c.invalid(`${parts} parts, but ${c.outputs} outputs`);
+  }
   const each = Math.ceil(size / parts);
-  if (parts < 1) c.invalid(`${parts} parts`);
-  return Array.from({ length: c.sized(parts) }, (_, i) =>
+  return Array.from({ length: parts }, (_, i) =>
     Math.max(0, Math.min(each, size - i * each)),
   );
 }

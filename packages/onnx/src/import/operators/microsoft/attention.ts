@@ -7,7 +7,6 @@ import {
   concat,
   div,
   exp,
-  gather,
   gatherElements,
   iota,
   le,
@@ -27,20 +26,14 @@ import {
   where,
 } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { softmax } from '@hebb/ops';
-import { joinHeads, repeatHeads, rotate, splitHeads } from '../attention.ts';
+import { rotaryEmbedding, scaledDotProductAttention } from '@hebb/ops';
+import { joinHeads, repeatHeads, splitHeads } from '../attention.ts';
 import type { Call } from '../../call.ts';
 import { since } from '../../table.ts';
 import type { OperatorTable } from '../../table.ts';
 
 /** What stands for -∞ in masks of 0 and 1: a row without any key then has equal weights. */
 const filter = (c: Call): number => c.attr.float('mask_filter_value', -10000);
-
-/** Keys that each query may see: those before it, where `past` keys came before the first query. */
-function causal(queries: number, keys: number): Tensor {
-  const row = reshape(iota(queries), [queries, 1]);
-  return le(reshape(iota(keys), [1, keys]), add(row, keys - queries));
-}
 
 /**
  * A mask as a summand of the scores [batch, heads, queries, keys]. It is given as lengths [batch], as
@@ -76,12 +69,18 @@ function attend(c: Call, { q, k, v, maskAt, biasAt }: Parts): [Tensor, Tensor] {
   const [batch, , queries, size] = q.shape as [number, number, number, number];
   const keys = k.shape[2]!;
   const given = c.attr.float('scale', 0);
-  let scores = mul(matmul(q, k, { transposeB: true }), given === 0 ? 1 / Math.sqrt(size) : given);
-  const raw = scores;
-  if (c.has(maskAt)) scores = add(scores, cast(padding(c, maskAt, batch, queries, keys), q.dtype));
-  if (c.attr.bool('unidirectional')) scores = where(causal(queries, keys), scores, -Infinity);
-  if (c.has(biasAt)) scores = add(scores, c.tensor(biasAt));
-  return [joinHeads(matmul(softmax(scores, -1), v)), raw];
+  const scale = given === 0 ? 1 / Math.sqrt(size) : given;
+  const hidden = c.has(maskAt)
+    ? cast(padding(c, maskAt, batch, queries, keys), q.dtype)
+    : undefined;
+  const bias = c.maybe(biasAt);
+  const y = scaledDotProductAttention(q, k, v, {
+    attnMask: hidden === undefined || bias === undefined ? (hidden ?? bias) : add(hidden, bias),
+    isCausal: c.attr.bool('unidirectional'),
+    offset: keys - queries,
+    scale,
+  });
+  return [joinHeads(y), mul(matmul(q, k, { transposeB: true }), scale)];
 }
 
 const withPast = (past: Tensor | undefined, now: Tensor): Tensor =>
@@ -140,12 +139,6 @@ function selfAttention(c: Call): (Tensor | undefined)[] {
 
 // --- grouped queries ---
 
-/** Angles of a position: rows of the caches [positions, width/2] as [batch, 1, steps, width/2]. */
-function angles(table: Tensor, positions: Tensor): Tensor {
-  const [batch, steps] = positions.shape as [number, number];
-  return reshape(gather(table, positions, 0), [batch, 1, steps, table.shape[1]!]);
-}
-
 /**
  * Attention of decoders with a cache. `seqlens_k` holds the number of keys less one for each row of the
  * batch; new keys are written behind the old ones of their row. Ainslie et al. 2023, arXiv:2305.13245.
@@ -173,36 +166,37 @@ function groupQuery(c: Call): (Tensor | undefined)[] {
   const positions = add(old, reshape(iota(steps), [1, steps]));
   if (c.attr.bool('do_rotary')) {
     const at = c.has(9) ? cast(c.tensor(9), 'int32') : positions;
-    const [cosine, sine] = [angles(c.tensor(7), at), angles(c.tensor(8), at)];
-    const width = c.shape(7)[1]! * 2;
-    const interleaved = c.attr.bool('rotary_interleaved');
-    q = rotate(q, cosine, sine, width, interleaved);
-    k = rotate(k, cosine, sine, width, interleaved);
+    const how = { interleaved: c.attr.bool('rotary_interleaved'), positions: at };
+    q = rotaryEmbedding(q, c.tensor(7), c.tensor(8), how);
+    k = rotaryEmbedding(k, c.tensor(7), c.tensor(8), how);
   }
   const keys = Math.max(total, c.has(3) ? c.shape(3)[2]! : 0);
   const presentKey = written(c.maybe(3), k, old, keys);
   const presentValue = written(c.maybe(4), v, old, keys);
 
   const given = c.attr.float('scale', 0);
-  const repeated = repeatHeads(presentKey, heads);
-  let scores = mul(
-    matmul(q, repeated, { transposeB: true }),
-    given === 0 ? 1 / Math.sqrt(size) : given,
-  );
-  const cap = c.attr.float('softcap', 0);
-  if (cap > 0) scores = mul(tanh(div(scores, cap)), cap);
+  const scale = given === 0 ? 1 / Math.sqrt(size) : given;
+  const softcap = c.attr.float('softcap', 0);
   const row = reshape(positions, [batch, 1, steps, 1]);
   const column = reshape(iota(keys), [1, 1, 1, keys]);
   let seen = le(column, row);
   const window = c.attr.int('local_window_size', -1);
   if (window >= 0) seen = and(seen, lt(sub(row, window), column));
+  const mask = c.has(10) ? where(seen, c.tensor(10), -Infinity) : seen;
+  const smooth = c.has(11) || c.attr.int('smooth_softmax', 0) === 1;
+  if (!smooth) {
+    const y = scaledDotProductAttention(q, presentKey, presentValue, {
+      attnMask: mask,
+      scale,
+      softcap,
+    });
+    return [joinHeads(y), presentKey, presentValue];
+  }
+  let scores = mul(matmul(q, repeatHeads(presentKey, heads), { transposeB: true }), scale);
+  if (softcap > 0) scores = mul(tanh(div(scores, softcap)), softcap);
   if (c.has(10)) scores = add(scores, c.tensor(10));
-  scores = where(seen, scores, -Infinity);
-  const weights = c.has(11)
-    ? sinkSoftmax(scores, reshape(c.tensor(11), [1, heads, 1, 1]))
-    : c.attr.int('smooth_softmax', 0) === 1
-      ? sinkSoftmax(scores, undefined)
-      : softmax(scores, -1);
+  const sink = c.has(11) ? reshape(c.tensor(11), [1, heads, 1, 1]) : undefined;
+  const weights = sinkSoftmax(where(seen, scores, -Infinity), sink);
   const y = matmul(weights, repeatHeads(presentValue, heads));
   return [joinHeads(y), presentKey, presentValue];
 }
@@ -251,13 +245,10 @@ function rotary(c: Call): Tensor {
   const positions = broadcastTo(given.rank === 2 ? given : counted, [batch, steps]);
   const factor = c.attr.float('scale', 1);
   const scaled = factor === 1 ? x : mul(x, factor);
-  const y = rotate(
-    scaled,
-    angles(c.tensor(2), positions),
-    angles(c.tensor(3), positions),
-    width,
-    c.attr.bool('interleaved'),
-  );
+  const y = rotaryEmbedding(scaled, c.tensor(2), c.tensor(3), {
+    interleaved: c.attr.bool('interleaved'),
+    positions,
+  });
   return flat ? joinHeads(y) : y;
 }
 
