@@ -8,13 +8,14 @@ import type { EmitContext } from './emit.ts';
 import { Grouping } from './group.ts';
 import type { GroupOptions } from './placing.ts';
 import type { Kernel, Program, RoutineKernel, ScanKernel } from './ir.ts';
-import { planMemory } from './memory.ts';
+import { planMemory, storageOf } from './memory.ts';
+import type { StorageOptions } from './memory.ts';
 import { loopKernel, routineKernel } from './routines.ts';
 import { schedule } from './schedule.ts';
 import { memoryOf, simplifyGraph } from './simplify.ts';
 import type { Simplified } from './simplify.ts';
 
-export interface CompileGraphOptions {
+export interface CompileGraphOptions extends StorageOptions {
   /** Composites that the backend runs whole. */
   readonly keep?: (op: Op) => boolean;
   /** Positions of inputs whose memory outputs may take over. */
@@ -30,7 +31,7 @@ export interface CompileGraphOptions {
    * and smaller kernels.
    */
   readonly kernelCost?: number;
-  /** Bytes of working memory that the backend's routine wants; default none. */
+  /** Elements of uint8 that the backend's routine wants as working memory; default none. */
   readonly scratch?: (kernel: RoutineKernel) => number;
 }
 
@@ -92,7 +93,16 @@ function compileWith(
   }));
   const order = schedule(jobs, buffers.list, new Set([...inputs, ...outputs]));
   const kernels = order.map((i) => jobs[i]!.kernel);
-  const memory = planMemory({ buffers: buffers.list, kernels, inputs, outputs, pairs, mayAlias });
+  const storage = storageOf(options);
+  const memory = planMemory({
+    buffers: buffers.list,
+    kernels,
+    inputs,
+    outputs,
+    pairs,
+    mayAlias,
+    storage,
+  });
   return { buffers: memory.buffers, inputs, outputs, kernels, arenaBytes: memory.arenaBytes };
 }
 
@@ -198,7 +208,12 @@ function scanKernel(
       const inPlace = place.kind === 'output' && place.alias !== undefined;
       return inPlace || sizeOf(shape) === 0 ? -1 : buffers.temporary(dtype, shape);
     }),
-    arena: body.arenaBytes === 0 ? -1 : buffers.temporary('uint8', [body.arenaBytes]),
+    arena:
+      body.arenaBytes === 0
+        ? -1
+        : buffers.temporary('uint8', [
+            Math.ceil(body.arenaBytes / storageOf(options).bytesOf('uint8')),
+          ]),
     body,
     cost: { flops: flops * length, bytes: bytes * length },
   };

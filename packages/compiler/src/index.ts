@@ -13,3 +13,7 @@ export {
   formatProgram,
 } from './dump.ts';
 export type { FormatOptions } from './dump.ts';
+export { RESULT, contractionLoops, epilogueLoop } from './contraction-loops.ts';
+export { classesOf, combinations, geometryOf, product, reachedPadding } from './convolution.ts';
+export type { AxisClass, ConvGeometry } from './convolution.ts';
+export type { StorageOptions } from './memory.ts';

@@ -1,11 +1,27 @@
 /** Where each buffer lives: results over donated inputs, the rest in one arena with memory used again. */
 import { dtypeInfo, sameShape, sizeOf } from '@hebb/core';
+import type { DType } from '@hebb/core';
 import { accessesOf, canOverwrite } from './access.ts';
 import type { BufferDraft } from './buffers.ts';
 import type { Buffer, Kernel } from './ir.ts';
 
-/** Cache lines, and more than any vector needs. */
-const ALIGNMENT = 64;
+/** How a backend stores elements. */
+export interface StorageOptions {
+  /** Bytes of a stored element; default those of the host's arrays. */
+  readonly bytesOf?: (dtype: DType) => number;
+  /** What addresses in the arena are multiples of; default 64: cache lines, and more than any vector needs. */
+  readonly alignment?: number;
+}
+
+export interface Storage {
+  readonly bytesOf: (dtype: DType) => number;
+  readonly alignment: number;
+}
+
+export const storageOf = ({ bytesOf, alignment }: StorageOptions): Storage => ({
+  bytesOf: bytesOf ?? ((dtype) => dtypeInfo(dtype).bytes),
+  alignment: alignment ?? 64,
+});
 
 export interface MemoryRequest {
   readonly buffers: readonly BufferDraft[];
@@ -16,6 +32,7 @@ export interface MemoryRequest {
   readonly pairs: readonly (readonly [output: number, input: number])[];
   /** Whether an output may take over the memory of an input, both by position. */
   readonly mayAlias: (output: number, input: number) => boolean;
+  readonly storage: Storage;
 }
 
 export interface MemoryPlan {
@@ -30,7 +47,7 @@ interface Life {
 }
 
 export function planMemory(request: MemoryRequest): MemoryPlan {
-  const { buffers, kernels, inputs, outputs } = request;
+  const { buffers, kernels, inputs, outputs, storage } = request;
   const lives = findLives(buffers, kernels);
   const places = new Array<Buffer['place'] | undefined>(buffers.length);
   inputs.forEach((buffer, position) => (places[buffer] ??= { kind: 'input', position }));
@@ -43,7 +60,7 @@ export function planMemory(request: MemoryRequest): MemoryPlan {
     const life = lives[id]!;
     if (places[id] !== undefined) return;
     const root = owner(id);
-    const bytes = sizeOf(draft.shape) * dtypeInfo(draft.dtype).bytes;
+    const bytes = sizeOf(draft.shape) * storage.bytesOf(draft.dtype);
     const block = blocks.get(root);
     if (block === undefined) {
       blocks.set(root, { root, bytes, first: life.first, last: life.last, offset: 0 });
@@ -53,7 +70,7 @@ export function planMemory(request: MemoryRequest): MemoryPlan {
       block.last = Math.max(block.last, life.last);
     }
   });
-  const arenaBytes = assignOffsets([...blocks.values()]);
+  const arenaBytes = assignOffsets([...blocks.values()], storage.alignment);
   return {
     arenaBytes,
     buffers: buffers.map(({ dtype, shape }, id) => ({
@@ -160,7 +177,8 @@ interface Block {
 }
 
 /** Largest first, each in the tightest gap among those that live at the same time. Returns the total size. */
-function assignOffsets(blocks: Block[]): number {
+function assignOffsets(blocks: Block[], alignment: number): number {
+  const roundUp = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
   blocks.sort((a, b) => b.bytes - a.bytes || a.first - b.first || a.root - b.root);
   const placed: Block[] = [];
   let total = 0;
@@ -183,5 +201,3 @@ function assignOffsets(blocks: Block[]): number {
   }
   return total;
 }
-
-const roundUp = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;

@@ -18,7 +18,7 @@ import { storeMatrix } from '../../routines/store.ts';
 import type { StoreResult } from '../../routines/store.ts';
 import type { Target } from '../../routines/target.ts';
 import { isHalf } from '../cast.ts';
-import { RESULT, contractionLoops, epilogueLoop } from '../contraction-loops.ts';
+import { RESULT, contractionLoops, epilogueLoop } from '@hebb/compiler';
 import { epilogue } from '../epilogue.ts';
 import type { BufferAccess } from '../evaluate.ts';
 import type { Helpers } from '../helpers.ts';

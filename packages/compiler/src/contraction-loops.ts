@@ -1,10 +1,10 @@
 /**
- * Matrix products and convolutions of types other than float32, written as loop kernels. They are correct
+ * Matrix products and convolutions as loop kernels, for generators without an algorithm of their own. They are correct
  * for every type, and as fast as the loops are.
  */
-import type { Index, Instruction, LoopKernel, RoutineKernel, Term } from '@hebb/compiler';
+import type { Index, Instruction, LoopKernel, RoutineKernel, Term } from './ir.ts';
 import { sizeOf, stridesOf } from '@hebb/core';
-import { classesOf, combinations, geometryOf } from '../routines/conv/geometry.ts';
+import { classesOf, combinations, geometryOf } from './convolution.ts';
 
 /** A buffer of the generator's own: the result before its epilogue. */
 export const RESULT = -2;
