@@ -71,7 +71,7 @@ export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
   run.note('ONNX file', `${relative(process.cwd(), file)}, ${size(bytes)}`);
   run.note(
     verified.runtime,
-    `${verified.ok ? 'agrees' : 'DISAGREES'} on ${cases.length} cases, largest difference ${exponent(verified.maxError)}`,
+    `${verified.ok ? 'agrees' : 'DISAGREES'} on ${cases.length} ${cases.length === 1 ? 'case' : 'cases'}, largest difference ${exponent(verified.maxError)}`,
   );
   run.check(verified.ok, `${verified.runtime} disagrees by ${verified.maxError}`);
 
