@@ -130,7 +130,7 @@ export type {
 } from './summary/summary.ts';
 
 // Checks of settings, for layers elsewhere.
-export { checkAxes, checkCount, showAxes } from './check.ts';
+export { checkAxes, checkCount, checkNumber, checkOptions, showAxes } from './check.ts';
 
 /** Everything as functions of tensors: all of `@hebb/ops`, PyTorch's `torch.nn.functional` and more. */
 export * as functional from '@hebb/ops';

@@ -94,6 +94,8 @@ export {
 export type { PrecisionRecallCurve, RankingAverage, RocCurve } from './metrics/ranking.ts';
 export { brierScore, expectedCalibrationError, reliabilityCurve } from './metrics/calibration.ts';
 export type { CalibrationOptions, ReliabilityBin } from './metrics/calibration.ts';
+export { classQuality, frechetDistance } from './metrics/generative.ts';
+export type { ClassQuality } from './metrics/generative.ts';
 export { regressionReport } from './metrics/regression.ts';
 export type { RegressionReport } from './metrics/regression.ts';
 export { UndefinedMetricError } from './metrics/scores.ts';
@@ -146,6 +148,25 @@ export type {
   OverfitOptions,
   OverfitResult,
 } from './trainer/probes.ts';
+export { GanTrainer } from './gan/gan-trainer.ts';
+export type {
+  Both,
+  CollapseOptions,
+  GanFitOptions,
+  GanLoss,
+  GanPenalty,
+  GanTrainerOptions,
+  GenerateOptions,
+  GridOptions,
+  ImageStore,
+  SampleGrid,
+} from './gan/options.ts';
+export { meanPairDistance, relativeDiversity } from './gan/diversity.ts';
+export type { Samples } from './gan/diversity.ts';
+export { imageGrid } from './gan/image-grid.ts';
+export type { ImageGridOptions } from './gan/image-grid.ts';
+export { interpolateLatents } from './gan/latents.ts';
+export type { InterpolationOptions } from './gan/latents.ts';
 export { NonFiniteError } from './trainer/diagnose.ts';
 export type { Loss, Model } from './trainer/steps.ts';
 export { formatEpoch, formatMetrics, formatNumber, formatSeconds } from './progress/progress.ts';

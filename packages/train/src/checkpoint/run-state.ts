@@ -65,31 +65,61 @@ export function readRunState(state: unknown): RunState {
 export function runVariables(parts: RunParts): Map<string, Variable> {
   const { model, optimizer, ema, scaler, others } = parts;
   const found = new Map<string, Variable>();
-  const parameters = model.namedParameters();
-  for (const [name, variable] of parameters) found.set(`model.${name}`, variable);
-  for (const [name, buffer] of model.namedBuffers()) {
-    // What state dicts leave out is no weight, but a step may change it.
-    found.set(`${buffer.persistent ? 'model' : 'hidden'}.${name}`, buffer);
-  }
-  for (const [name, variable] of optimizer.namedState()) {
-    // Rates are numbers of the groups, saved with the schedule.
-    if (!name.startsWith('group.')) found.set(`optimizer.${name}`, variable);
-  }
+  addModule(found, '', model);
+  addOptimizer(found, 'optimizer', optimizer);
   if (ema !== undefined) {
-    for (const [name, parameter] of parameters) found.set(`ema.${name}`, ema.of(parameter));
-    found.set('averages', ema.count);
+    addAverages(found, '', model, ema);
   }
   if (scaler !== undefined) {
     found.set('scaler.scale', scaler.scale);
     found.set('scaler.sound', scaler.sound);
     found.set('scaler.skipped', scaler.skipped);
   }
+  addRest(found, others);
+  return found;
+}
+
+/** The variables of a model; `prefix` stands before their names in it. */
+export function addModule(found: Map<string, Variable>, prefix: string, model: Module): void {
+  for (const [name, variable] of model.namedParameters()) {
+    found.set(`model.${prefix}${name}`, variable);
+  }
+  for (const [name, buffer] of model.namedBuffers()) {
+    // What state dicts leave out is no weight, but a step may change it.
+    found.set(`${buffer.persistent ? 'model' : 'hidden'}.${prefix}${name}`, buffer);
+  }
+}
+
+export function addOptimizer(
+  found: Map<string, Variable>,
+  prefix: string,
+  optimizer: Optimizer,
+): void {
+  for (const [name, variable] of optimizer.namedState()) {
+    // Rates are numbers of the groups, saved with the schedule.
+    if (!name.startsWith('group.')) found.set(`${prefix}.${name}`, variable);
+  }
+}
+
+export function addAverages(
+  found: Map<string, Variable>,
+  prefix: string,
+  model: Module,
+  ema: ExponentialMovingAverage,
+): void {
+  for (const [name, parameter] of model.namedParameters()) {
+    found.set(`ema.${prefix}${name}`, ema.of(parameter));
+  }
+  found.set('averages', ema.count);
+}
+
+/** The default generator, and what has no name of its own. */
+export function addRest(found: Map<string, Variable>, others: readonly Variable[]): void {
   found.set('generator.default', defaultGenerator.state);
   const known = new Set(found.values());
   others
     .filter((variable) => !known.has(variable))
     .forEach((variable, i) => found.set(`other.${i}`, variable));
-  return found;
 }
 
 /** Other names of values that the model holds twice, such as tied weights. */

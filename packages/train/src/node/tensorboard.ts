@@ -3,7 +3,6 @@ import { appendFile, mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { fail } from '@hebb/core';
-import { encode } from 'fast-png';
 import type { LoggedImage, Logger } from '../callbacks/logger.ts';
 import {
   hparamValues,
@@ -18,6 +17,7 @@ import {
 import type { HParam, Value } from '../tensorboard/event.ts';
 import { histogramOf } from '../tensorboard/histogram.ts';
 import { frameRecord } from '../tensorboard/record.ts';
+import { encodeImage } from './image-folder.ts';
 
 /** Written when this many bytes have gathered, and at `flush`. */
 const enough = 1 << 16;
@@ -69,7 +69,7 @@ export class TensorBoard implements Logger {
         `${width} x ${height} x ${channels}`,
       );
     }
-    const png = encode({ width, height, channels, data });
+    const png = encodeImage(image);
     return this.#write([imageValue(tag, { width, height, channels, png })], step);
   }
   /** Markdown. */

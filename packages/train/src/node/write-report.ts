@@ -1,9 +1,9 @@
 /** HTML reports. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { encode } from 'fast-png';
 import { renderReport } from '../report/report.ts';
 import type { ReportContent } from '../report/report.ts';
+import { encodeImage } from './image-folder.ts';
 import { writeFileWhole } from './write-file.ts';
 
 const require = createRequire(import.meta.url);
@@ -27,7 +27,7 @@ export async function reportHtml(content: ReportContent): Promise<string> {
   return renderReport(content, {
     plotScript,
     plotStyle,
-    png: ({ width, height, channels, data }) => encode({ width, height, channels, data }),
+    png: encodeImage,
     now: new Date(),
   });
 }

@@ -24,6 +24,7 @@ import {
   confusionSection,
   epochTable,
   modelSection,
+  pictureSection,
   reliabilityTable,
   sampleSection,
   table,
@@ -41,6 +42,12 @@ export interface ReportSample {
   readonly confidence?: number;
 }
 
+/** A picture with a line below it, such as a grid of samples. */
+export interface ReportPicture {
+  readonly image: LoggedImage;
+  readonly caption: string;
+}
+
 export interface ReportContent {
   /** Default `Training report`. */
   readonly title?: string;
@@ -50,12 +57,14 @@ export interface ReportContent {
   readonly history?: { readonly epochs: readonly EpochRecord[] } | readonly EpochRecord[];
   /** Numbers on data the model has not seen, such as `trainer.evaluate(test)`. */
   readonly evaluation?: {
-    readonly loss: number;
+    readonly loss?: number;
     readonly metrics: Readonly<Record<string, number>>;
     readonly samples?: number;
   };
   readonly confusion?: ConfusionMatrix;
   readonly samples?: readonly ReportSample[];
+  /** Whole pictures, such as the `grids` of a `GanTrainer`, in their order. */
+  readonly pictures?: readonly ReportPicture[];
   /** `summary(model, shape)` of `@hebb/nn`, or any text. */
   readonly summary?: ModelSummary | string;
   readonly roc?: RocCurve;
@@ -131,6 +140,18 @@ export function renderReport(content: ReportContent, parts: ReportParts): string
         samples.map((sample) => ({
           ...sample,
           ...(sample.image && { source: dataUrl(parts.png(checked(sample.image))) }),
+        })),
+      ),
+    );
+  }
+  if (content.pictures !== undefined && content.pictures.length > 0) {
+    section(
+      'Pictures',
+      pictureSection(
+        content.pictures.map(({ image, caption }) => ({
+          image,
+          caption,
+          source: dataUrl(parts.png(checked(image))),
         })),
       ),
     );
@@ -215,7 +236,9 @@ function facts(content: ReportContent, records: readonly EpochRecord[]): Html {
     for (const [name, value] of Object.entries(evaluation.metrics)) {
       found.push({ name, value: share(name, value), note });
     }
-    found.push({ name: 'loss', value: formatNumber(evaluation.loss), note });
+    if (evaluation.loss !== undefined) {
+      found.push({ name: 'loss', value: formatNumber(evaluation.loss), note });
+    }
   } else if (records.length > 0) {
     const validated = records.filter(({ validation }) => validation !== undefined);
     const given = validated.length > 0 ? validated : records;

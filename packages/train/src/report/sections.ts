@@ -7,7 +7,7 @@ import type { EpochRecord } from '../progress/progress.ts';
 import { formatNumber, formatSeconds } from '../progress/progress.ts';
 import { html } from './html.ts';
 import type { Html } from './html.ts';
-import type { ReportSample } from './report.ts';
+import type { ReportPicture, ReportSample } from './report.ts';
 
 /** More classes than this are told by the pairs that are mixed up most. */
 const mostClasses = 40;
@@ -216,6 +216,20 @@ export function sampleSection(
         </li>`;
       })}
     </ul>`;
+}
+
+export function pictureSection(
+  pictures: readonly (ReportPicture & { readonly source: string })[],
+): Html {
+  return html`<div class="pictures">
+    ${pictures.map(
+      ({ image, caption, source }) =>
+        html`<figure>
+          <img src="${source}" alt="${caption}" width="${image.width}" height="${image.height}" />
+          <figcaption>${caption}</figcaption>
+        </figure>`,
+    )}
+  </div>`;
 }
 
 export function modelSection(model: ModelSummary | string): Html {

@@ -61,6 +61,8 @@ table.confusion tbody td.right {
 }
 table.confusion tbody td.none { background: none; color: var(--quiet); }
 table.confusion tbody td.strong { color: var(--card); }
+.pictures { display: flex; flex-wrap: wrap; gap: 16px; }
+.pictures img { max-width: 100%; height: auto; display: block; image-rendering: pixelated; border-radius: 4px; }
 .samples { list-style: none; margin: 0; padding: 0; display: grid; gap: 12px;
   grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); }
 .samples.texts { grid-template-columns: repeat(auto-fill, minmax(260px, 1fr)); }

@@ -54,7 +54,7 @@ export interface EpochRun {
 const smallestScale = 2 ** -24;
 
 /** Sums move to the host after so many batches: at fixed ones, so that they do not depend on time. */
-const takeEvery = 256;
+export const takeEvery = 256;
 
 export async function trainEpoch(run: EpochRun): Promise<EpochRecord> {
   const { trainer, engine, loader, accumulate, epochs, reporter, options, moved } = run;
@@ -179,7 +179,7 @@ function partOf(
 }
 
 /** FNV-1a over the numbers of the samples and the sizes of batches. */
-function orderKey(plan: readonly Int32Array[], accumulate: number): string {
+export function orderKey(plan: readonly Int32Array[], accumulate: number): string {
   let hash = 0x811c9dc5;
   const mix = (value: number): void => {
     hash = Math.imul(hash ^ value, 0x01000193);

@@ -196,7 +196,7 @@ export class TrainStep {
 }
 
 /** Keeps the values from before where the condition is false. */
-function guard(before: ReadonlyMap<Variable, Tensor>, condition: Tensor): void {
+export function guard(before: ReadonlyMap<Variable, Tensor>, condition: Tensor): void {
   for (const [variable, old] of before) {
     const after = variable.value;
     if (after !== old) variable.value = after.where(condition, old);
