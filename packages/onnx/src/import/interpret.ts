@@ -103,10 +103,7 @@ function* runProgram(
           path: node.label,
         });
       }
-      const limit = context.maxElements ?? defaultMaxElements;
-      if (value instanceof Tensor && tooLarge(value, limit)) {
-        fault(node, `it makes [${value.shape.join(',')}]: too large`);
-      }
+      if (value instanceof Tensor) checkSizes(node, value, context.maxElements);
       scope.set(name, value);
       context.trace?.(node, name, value);
     });
@@ -119,7 +116,23 @@ function* runProgram(
 
 /** An empty tensor may have a huge axis, along which something else is then made. */
 const tooLarge = ({ size, shape }: Tensor, limit: number): boolean =>
-  size > limit || shape.some((dim) => dim > limit);
+  !(size <= limit) || shape.some((dim) => !(dim >= 0 && dim <= limit));
+
+const checked = new WeakSet<object>();
+
+/** Refuses what is too large in the part of the graph that a node has just made. */
+function checkSizes(node: ProgramNode, made: Tensor, limit = defaultMaxElements): void {
+  const waiting = [made];
+  while (waiting.length > 0) {
+    const x = waiting.pop()!;
+    if (tooLarge(x, limit) && x.node.op !== null) {
+      fault(node, `it makes [${x.shape.join(',')}]: too large`);
+    }
+    if (checked.has(x.node) || x.node.isRealized(x.output)) continue;
+    checked.add(x.node);
+    waiting.push(...x.node.inputs);
+  }
+}
 
 function* runNode(
   node: ProgramNode,

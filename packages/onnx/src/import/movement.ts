@@ -19,6 +19,9 @@ export function movement(call: Call, value: Value, move: (x: Tensor) => Tensor, 
   return move(call.asTensor(value));
 }
 
+/** Memory of an element of text, or of one character, beside that of a number: it lies on the heap. */
+export const textCost = 16;
+
 /** Text is moved by its positions in the list of all elements. */
 export function moveStrings(
   call: Call,
@@ -33,7 +36,9 @@ export function moveStrings(
     return fromBits(data, part.shape, 'int32');
   });
   const all = parts.flatMap((part) => [...(part.data as readonly string[])]);
-  const order = call.asHost(call.memo(`positions ${part}`, () => move(positions)));
+  const moved = call.memo(`positions ${part}`, () => move(positions));
+  call.sized(moved.size * textCost);
+  const order = call.asHost(moved);
   return {
     dtype: 'string',
     shape: order.shape,

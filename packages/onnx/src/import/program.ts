@@ -60,6 +60,9 @@ export interface PrepareOptions {
 /** Nesting of subgraphs and functions; deeper ones are refused instead of exhausting the stack. */
 const maxDepth = 64;
 
+/** Nodes with those of all calls of functions: a few lines of functions that call each other double it. */
+const maxNodes = 2 ** 18;
+
 const normalDomain = (domain: string | undefined): string =>
   domain === undefined || domain === 'ai.onnx' ? '' : domain;
 
@@ -89,6 +92,7 @@ type Opsets = ReadonlyMap<string, number>;
 class Preparer {
   readonly #options: PrepareOptions;
   readonly #functions: ReadonlyMap<string, FunctionProto>;
+  #nodes = 0;
 
   constructor(options: PrepareOptions, functions: ReadonlyMap<string, FunctionProto>) {
     this.#options = options;
@@ -209,6 +213,8 @@ class Preparer {
       throw new OnnxImportError(kind, message, { op: op || 'node', path: label });
     };
     if (op === '') refuse('the node has no operator');
+    this.#nodes += 1;
+    if (this.#nodes > maxNodes) refuse(`with all functions there are more than ${maxNodes} nodes`);
 
     const protoAttributes = resolveReferences(proto.attribute, callAttributes);
     const attributes = new Attributes(op, protoAttributes);

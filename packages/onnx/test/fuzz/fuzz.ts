@@ -2,6 +2,7 @@
  * Broken models by the thousand: whatever the file, the outcome is a result or a named error, in bounded
  * time and memory.
  */
+import { writeFile } from 'node:fs/promises';
 import { HebbError, isDType, tensor } from '@hebb/core';
 import type { DType } from '@hebb/core';
 import {
@@ -10,12 +11,23 @@ import {
   encodeModel,
   importOnnx,
   inferShapes,
+  isExternal,
+  tensorsOf,
 } from '../../src/index.ts';
-import type { ModelProto, OnnxModel, RunInput } from '../../src/index.ts';
+import type { ImportOptions, ModelProto, OnnxModel, RunInput } from '../../src/index.ts';
+import { readModelFile } from '../../src/node.ts';
 import { Draw } from './draw.ts';
 import { mutateBytes, mutateModel } from './mutate.ts';
+import { makeSandbox } from './sandbox.ts';
+import type { Sandbox } from './sandbox.ts';
 
-export type Outcome = 'refused as bytes' | 'refused as a model' | 'refused when run' | 'ran';
+export const outcomeNames = [
+  'refused as bytes',
+  'refused as a model',
+  'refused when run',
+  'ran',
+] as const;
+export type Outcome = (typeof outcomeNames)[number];
 
 export interface Finding {
   readonly seed: number;
@@ -29,7 +41,10 @@ export interface FuzzOptions {
   /** Ends after so many files, or so much time. */
   readonly count?: number;
   readonly milliseconds?: number;
+  readonly onFile?: (seed: number) => void;
+  readonly onOutcome?: (outcome: Outcome) => void;
   readonly onFinding?: (finding: Finding) => void;
+  readonly importOptions?: ImportOptions;
 }
 
 export interface FuzzReport {
@@ -40,7 +55,7 @@ export interface FuzzReport {
 }
 
 /** A file that takes longer is a finding. */
-const slow = 8000;
+export const slow = 8000;
 const maxElements = 1 << 18;
 
 export async function fuzz({
@@ -48,7 +63,10 @@ export async function fuzz({
   seed,
   count = Infinity,
   milliseconds = Infinity,
+  onFile,
+  onOutcome,
   onFinding,
+  importOptions,
 }: FuzzOptions): Promise<FuzzReport> {
   const outcomes = {
     'refused as bytes': 0,
@@ -58,15 +76,19 @@ export async function fuzz({
   };
   const findings: Finding[] = [];
   let slowest = { seed, milliseconds: 0 };
+  const sandbox = await makeSandbox();
   const started = performance.now();
   let done = 0;
   for (; done < count && performance.now() - started < milliseconds; done++) {
     const own = seed + done;
+    onFile?.(own);
     const bytes = fileOf(models, own);
     const begun = performance.now();
     let problem: string | undefined;
     try {
-      outcomes[await outcomeOf(bytes)] += 1;
+      const outcome = await outcomeOf(bytes, { sandbox, ...(importOptions && { importOptions }) });
+      outcomes[outcome] += 1;
+      onOutcome?.(outcome);
     } catch (error) {
       problem =
         error instanceof Error ? `${error.name}: ${error.message}\n${error.stack}` : String(error);
@@ -80,6 +102,7 @@ export async function fuzz({
       onFinding?.(finding);
     }
   }
+  await sandbox.remove();
   return { count: done, outcomes, findings, slowest };
 }
 
@@ -97,32 +120,59 @@ export function fileOf(models: readonly ModelProto[], seed: number): Uint8Array 
   }
 }
 
-const named = (error: unknown): boolean =>
-  error instanceof OnnxFormatError || error instanceof HebbError;
+export interface TryOptions {
+  readonly importOptions?: ImportOptions;
+  /** Where files with external data are written and read. */
+  readonly sandbox?: Sandbox;
+  /** Told why a file is refused. */
+  readonly onError?: (error: unknown) => void;
+}
 
-async function outcomeOf(bytes: Uint8Array): Promise<Outcome> {
+/** What a file comes to. Throws what no file may cause. */
+export async function outcomeOf(
+  bytes: Uint8Array,
+  { importOptions, sandbox, onError }: TryOptions = {},
+): Promise<Outcome> {
+  const refused = (error: unknown): boolean => {
+    onError?.(error);
+    return error instanceof OnnxFormatError || error instanceof HebbError;
+  };
   let proto: ModelProto;
   try {
     proto = decodeModel(bytes);
   } catch (error) {
-    if (error instanceof OnnxFormatError) return 'refused as bytes';
+    if (refused(error)) return 'refused as bytes';
     throw error;
   }
   let model: OnnxModel;
   try {
-    model = importOnnx(proto, { maxElements });
+    if (sandbox !== undefined && [...tensorsOf(proto)].some(isExternal)) {
+      proto = await readBeside(bytes, sandbox);
+    }
+    model = importOnnx(proto, { maxElements, ...importOptions });
   } catch (error) {
-    if (named(error)) return 'refused as a model';
+    if (refused(error)) return 'refused as a model';
     throw error;
   }
   inferShapes(model);
   try {
-    await model.runValues(inputsOf(model), { timeoutMs: 500 });
+    await model.runValues(inputsOf(model), { timeoutMs: 100 });
     return 'ran';
   } catch (error) {
-    if (named(error)) return 'refused when run';
+    if (refused(error)) return 'refused when run';
     throw error;
   }
+}
+
+async function readBeside(bytes: Uint8Array, sandbox: Sandbox): Promise<ModelProto> {
+  await writeFile(sandbox.model, bytes);
+  const proto = await readModelFile(sandbox.model);
+  for (const { rawData, name = '' } of tensorsOf(proto)) {
+    if (rawData !== undefined && sandbox.leaked(rawData)) {
+      throw new Error(`${name} holds bytes from outside of the folder`);
+    }
+  }
+  return proto;
 }
 
 /** Inputs that fit the declarations, as far as these are small. */

@@ -29,6 +29,13 @@ const longs = [...integers.map(BigInt), 2n ** 63n - 1n, -(2n ** 63n)];
 const reals = [0, -0, 1, -1, 0.5, 1e-40, 3.4e38, Infinity, -Infinity, NaN];
 const names = supportedOperators();
 
+/** Of external data: inside and outside of the folder that `sandbox.ts` makes, and no files at all. */
+const locations = [
+  ...['inside.bin', './inside.bin', 'model.onnx', 'inner/inside.bin', 'inner'],
+  ...['../secret.bin', 'inner/../../secret.bin', 'link.bin', 'linked/secret.bin', 'missing.bin'],
+  ...['/etc/passwd', '/dev/zero', 'C:\\x', '..\\secret.bin', '', '.', '..', 'a\0b'],
+];
+
 type Mutation = (graph: GraphProto, draw: Draw) => GraphProto;
 
 /** One to four changes. */
@@ -192,7 +199,7 @@ const mutations: readonly Mutation[] = [
     externalData: [
       {
         key: 'location',
-        value: draw.pick(['/etc/passwd', '../x', 'C:\\x', '', 'a\0b', 'model.onnx']),
+        value: draw.pick(locations),
       },
       { key: 'offset', value: draw.pick(['-1', '99999999999999999999', 'x', '0']) },
       { key: 'length', value: draw.pick(['-1', '4', '99999999999999999999']) },

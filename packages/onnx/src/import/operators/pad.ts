@@ -31,6 +31,7 @@ function widths(c: Call, rank: number): Widths {
 export function padded(c: Call): Value {
   const rank = c.shape(0).length;
   const { low, high } = widths(c, rank);
+  c.sized(c.shape(0).reduce((n, dim, i) => n * Math.max(0, dim + low[i]! + high[i]!), 1));
   const mode = c.attr.string('mode', 'constant');
   if (mode === 'constant') return constant(c, low, high);
   if (mode !== 'reflect' && mode !== 'edge' && mode !== 'wrap') c.unsupported(`mode ${mode}`);

@@ -113,9 +113,7 @@ export function splitSizes(c: Call, size: number): number[] {
     c.invalid(`${parts} parts, but ${c.outputs} outputs`);
   }
   const each = Math.ceil(size / parts);
-  return Array.from({ length: parts }, (_, i) =>
-    Math.max(0, Math.min(each, size - i * each)),
-  );
+  return Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(each, size - i * each)));
 }
 
 function split(c: Call): Value[] {

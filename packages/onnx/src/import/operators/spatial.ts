@@ -39,6 +39,10 @@ export function geometry(c: Call, sizes: readonly number[], kernel: readonly num
     const small = Math.floor(total / 2);
     return mode === 'SAME_UPPER' ? [small, total - small] : [total - small, small];
   });
+  const padded = sizes.map((size, i) => size + padding[i]![0] + padding[i]![1]);
+  if (padded.some((size) => size < 0)) c.invalid(`pads [${pads.join(',')}] cut away more than all`);
+  c.sized(padded.reduce((n, size) => n * size, 1));
+  c.sized(kernel.reduce((n, size) => n * size, 1));
   return { kernel, stride, dilation, padding };
 }
 

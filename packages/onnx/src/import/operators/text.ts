@@ -1,7 +1,8 @@
 /** Text, which is always known on the host. */
-import { broadcastShapes } from '@hebb/core';
+import { broadcastShapes, sizeOf } from '@hebb/core';
+import { RE2JS } from 're2js';
 import type { Call } from '../call.ts';
-import { positionsOf } from '../movement.ts';
+import { positionsOf, textCost } from '../movement.ts';
 import { since } from '../table.ts';
 import type { OperatorTable } from '../table.ts';
 import { float32, int64, strings } from '../value.ts';
@@ -11,6 +12,7 @@ import type { HostTensor, Value } from '../value.ts';
 function pairs(c: Call): { shape: number[]; a: string[]; b: string[] } {
   const [x, y] = [c.text(0), c.text(1)];
   const shape = broadcastShapes(c.op, c.shape(0), c.shape(1));
+  c.sized(sizeOf(shape) * textCost);
   const spread = (texts: readonly string[], from: readonly number[]): string[] =>
     positionsOf(from, shape).map((at) => texts[at]!);
   return { shape, a: spread(x, c.shape(0)), b: spread(y, c.shape(1)) };
@@ -18,6 +20,8 @@ function pairs(c: Call): { shape: number[]; a: string[]; b: string[] } {
 
 function concatText(c: Call): HostTensor {
   const { shape, a, b } = pairs(c);
+  const length = (texts: readonly string[]): number => texts.reduce((n, x) => n + x.length, 0);
+  c.sized((length(a) + length(b)) * textCost);
   return strings(
     a.map((text, i) => text + b[i]!),
     shape,
@@ -82,22 +86,16 @@ function normalise(c: Call): HostTensor {
   return strings(list, shape.length === 2 ? [1, list.length] : [list.length]);
 }
 
-/** Patterns that could take exponential time are kept to texts they can be tried on. */
-const maxPatternText = 10_000;
-
-/** The whole text must match. RE2's syntax, as far as JavaScript shares it. */
+/** The whole text must match. Patterns are RE2's, which are matched in linear time whatever they are. */
 function fullMatch(c: Call): HostTensor {
-  const texts = c.text(0);
-  let pattern: RegExp;
+  const source = c.attr.string('pattern', '');
+  let pattern: RE2JS;
   try {
-    pattern = new RegExp(`^(?:${c.attr.string('pattern', '')})$`, 'su');
+    pattern = RE2JS.compile(source);
   } catch {
-    return c.invalid(`pattern ${c.attr.string('pattern', '')} is no regular expression`);
+    return c.invalid(`pattern ${source} is no regular expression`);
   }
-  const data = Uint8Array.from(texts, (text) => {
-    if (text.length > maxPatternText) c.unsupported('a pattern on very long text');
-    return Number(pattern.test(text));
-  });
+  const data = Uint8Array.from(c.text(0), (text) => Number(pattern.testExact(text)));
   return { dtype: 'bool', shape: c.shape(0), data };
 }
 
@@ -117,12 +115,11 @@ function tfIdf(c: Call): HostTensor {
   const weights = c.attr.floats('weights');
   // n-gram -> column, for each length.
   const columns = new Map<string, number>();
+  if (starts.some((start, k) => !(start >= (starts[k - 1] ?? 0) && start <= pool.length))) {
+    c.invalid(`ngram_counts [${starts.join(',')}] do not divide ${pool.length} entries`);
+  }
   let next = 0;
   starts.forEach((start, k) => {
-    const before = starts[k - 1] ?? 0;
-    if (!(start >= before && start <= pool.length)) {
-      c.invalid(`ngram_counts [${starts.join(',')}] do not divide ${pool.length} entries`);
-    }
     const n = k + 1;
     const end = starts[k + 1] ?? pool.length;
     for (let at = start; at + n <= end; at += n) {
@@ -136,9 +133,11 @@ function tfIdf(c: Call): HostTensor {
   const out = new Float32Array(c.sized(rows * width));
   for (let row = 0; row < rows; row++) {
     const line = items.slice(row * length, (row + 1) * length);
-    for (let n = Math.max(1, low); n <= Math.min(high, line.length); n++) {
-      // Single items have no gaps to skip.
-      const strides = n === 1 ? 1 : Math.min(maxSkip + 1, line.length);
+    // Longer ones than the pool has cannot be found.
+    for (let n = Math.max(1, low); n <= Math.min(high, starts.length, line.length); n++) {
+      // Single items have no gaps to skip; others must fit into the line.
+      const strides = n === 1 ? 1 : Math.min(maxSkip + 1, Math.floor((line.length - 1) / (n - 1)));
+      c.sized(strides * line.length);
       for (let stride = 1; stride <= strides; stride++) {
         for (let at = 0; at + (n - 1) * stride < line.length; at++) {
           const gram = Array.from({ length: n }, (_, k) => line[at + k * stride]!);
