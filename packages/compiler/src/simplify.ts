@@ -21,7 +21,7 @@ export function simplifyGraph(
   keep: (op: Op) => boolean,
   separate: boolean,
 ): Simplified {
-  const lowered = optimizeScans(lower(graph, keep));
+  const lowered = optimizeScans(lower(graph, keep, true));
   const builder = new Builder();
   const values: Value[] = [];
   const inputs = lowered.inputs.map(

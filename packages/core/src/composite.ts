@@ -27,6 +27,11 @@ export interface CompositeSpec<F> {
    * settings; returns a tensor or several. It must read nothing else.
    */
   readonly body: F;
+  /**
+   * The same values in parts chosen for the shapes at hand, where that takes less work or memory. Backends
+   * that compile take it in place of the body; export, gradients and the oracle see the body.
+   */
+  readonly inParts?: F;
   /** Gradient; the body's when left out. `inputs` are the tensors given, flattened. */
   readonly vjp?: (context: VjpContext) => (Tensor | null | undefined)[];
   readonly onnx?: OnnxMapping;
@@ -46,19 +51,19 @@ function isAttrs(value: unknown): value is Attrs {
   return prototype === Object.prototype || prototype === null;
 }
 
-/**
- * Declares a composite: `silu = composite('silu', { body: (x, { alpha = 1 } = {}) => ..., samples })`
- * gives a function that adds one named node; the record is its `.op`. ONNX export writes the node by the
- * record's mapping, a backend may run it whole, everything else sees the body.
- */
-export function composite<F extends (...args: never[]) => Tensor | readonly Tensor[]>(
-  name: string,
-  spec: CompositeSpec<F>,
-): OpFunction<F> {
-  const body = spec.body as (...args: readonly never[]) => Tensor | readonly Tensor[] as Body;
-  const traces = new Map<string, { graph: Graph; single: boolean }>();
+interface Traced {
+  readonly graph: Graph;
+  readonly single: boolean;
+}
 
-  const trace = (avals: readonly Aval[], attrs: Attrs): { graph: Graph; single: boolean } => {
+/** Graphs of a body by the types of its inputs and its settings. */
+function tracer<F extends (...args: never[]) => Tensor | readonly Tensor[]>(
+  name: string,
+  form: F,
+): (avals: readonly Aval[], attrs: Attrs) => Traced {
+  const body = form as (...args: readonly never[]) => Tensor | readonly Tensor[] as Body;
+  const traces = new Map<string, Traced>();
+  return (avals, attrs) => {
     const key = `${avals.map((a) => `${a.dtype}[${a.shape.join(',')}]`).join(' ')} ${attrsKey(attrs)}`;
     let found = traces.get(key);
     if (found === undefined) {
@@ -85,6 +90,19 @@ export function composite<F extends (...args: never[]) => Tensor | readonly Tens
     }
     return found;
   };
+}
+
+/**
+ * Declares a composite: `silu = composite('silu', { body: (x, { alpha = 1 } = {}) => ..., samples })`
+ * gives a function that adds one named node; the record is its `.op`. ONNX export writes the node by the
+ * record's mapping, a backend may run it whole, everything else sees the body.
+ */
+export function composite<F extends (...args: never[]) => Tensor | readonly Tensor[]>(
+  name: string,
+  spec: CompositeSpec<F>,
+): OpFunction<F> {
+  const trace = tracer(name, spec.body);
+  const inParts = spec.inParts === undefined ? undefined : tracer(name, spec.inParts);
 
   const op: Op = {
     name,
@@ -95,6 +113,9 @@ export function composite<F extends (...args: never[]) => Tensor | readonly Tens
       return graph.outputs.map((id) => graph.values[id]!);
     },
     expand: (inputs, attrs) => trace(inputs, attrs).graph,
+    ...(inParts === undefined
+      ? {}
+      : { expandInParts: (inputs, attrs) => inParts(inputs, attrs).graph }),
     ...(spec.vjp === undefined ? {} : { vjp: spec.vjp }),
     ...(spec.onnx === undefined ? {} : { onnx: spec.onnx }),
     samples: spec.samples,

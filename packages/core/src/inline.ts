@@ -48,9 +48,13 @@ export function traceFunction(
 
 /**
  * Replaces composites by their bodies, repeatedly, except those that `keep` accepts. Paths of the layers
- * are passed on to the nodes of the bodies.
+ * are passed on to the nodes of the bodies. With `inParts` records that have such a form are taken in parts.
  */
-export function expandComposites(graph: Graph, keep: (op: Op) => boolean = () => false): Graph {
+export function expandComposites(
+  graph: Graph,
+  keep: (op: Op) => boolean = () => false,
+  inParts = false,
+): Graph {
   const values: Aval[] = [];
   const nodes: GraphNode[] = [];
   const fresh = (aval: Aval): number => values.push(aval) - 1;
@@ -63,14 +67,19 @@ export function expandComposites(graph: Graph, keep: (op: Op) => boolean = () =>
       const nodePath = node.path === '' ? path : node.path;
       if (node.op.kind === 'composite' && !keep(node.op)) {
         const avals = at.map((id) => values[id]!);
-        const out = run(node.op.expand!(avals, node.attrs), at, nodePath);
+        const { op, attrs } = node;
+        const body =
+          inParts && op.expandInParts !== undefined
+            ? op.expandInParts(avals, attrs)
+            : op.expand!(avals, attrs);
+        const out = run(body, at, nodePath);
         node.outputs.forEach((id, i) => (ids[id] = out[i]!));
         continue;
       }
       const outputs = node.outputs.map((id) => (ids[id] = fresh(inner.values[id]!)));
       nodes.push({
         op: node.op,
-        attrs: expandAttrs(node.attrs, keep),
+        attrs: expandAttrs(node.attrs, keep, inParts),
         inputs: at,
         outputs,
         path: nodePath,
@@ -85,12 +94,16 @@ export function expandComposites(graph: Graph, keep: (op: Op) => boolean = () =>
 }
 
 /** Graphs inside attributes (bodies of loops) are expanded too. */
-function expandAttrs(attrs: GraphNode['attrs'], keep: (op: Op) => boolean): GraphNode['attrs'] {
+function expandAttrs(
+  attrs: GraphNode['attrs'],
+  keep: (op: Op) => boolean,
+  inParts: boolean,
+): GraphNode['attrs'] {
   if (!Object.values(attrs).some((value) => value instanceof Graph)) return attrs;
   return Object.fromEntries(
     Object.entries(attrs).map(([name, value]) => [
       name,
-      value instanceof Graph ? lower(value, keep) : value,
+      value instanceof Graph ? lower(value, keep, inParts) : value,
     ]),
   );
 }
@@ -131,10 +144,15 @@ export function simplify(graph: Graph): Graph {
 
 /**
  * What every backend starts from: composites expanded but for the claimed ones, equal computations and
- * loops merged, dead ones dropped. Inputs and outputs keep their order.
+ * loops merged, dead ones dropped. Inputs and outputs keep their order. `inParts` is for backends that
+ * compile: see `CompositeSpec`.
  */
-export function lower(graph: Graph, keep: (op: Op) => boolean = () => false): Graph {
-  let result = simplify(expandComposites(graph, keep));
+export function lower(
+  graph: Graph,
+  keep: (op: Op) => boolean = () => false,
+  inParts = false,
+): Graph {
+  let result = simplify(expandComposites(graph, keep, inParts));
   // Loops that were merged may make others equal, those of the next layer say.
   for (;;) {
     const tidied = tidyLoops(result, simplify);

@@ -109,13 +109,18 @@ export interface Op<A extends Attrs = Attrs> {
   vjp?(context: VjpContext<A>): (Tensor | null | undefined)[];
   /** Composites: the same values in terms of other ops, as a graph for these inputs. */
   expand?(inputs: readonly Aval[], attrs: A): Graph;
+  /** Composites: the same again in parts that suit these very shapes, where the record has such a form. */
+  expandInParts?(inputs: readonly Aval[], attrs: A): Graph;
   readonly onnx?: OnnxMapping;
   readonly samples: readonly Sample[];
 }
 
 let nextUid = 0;
 
-export type PrimitiveSpec<A extends Attrs> = Omit<Op<A>, 'name' | 'kind' | 'expand' | 'uid'>;
+export type PrimitiveSpec<A extends Attrs> = Omit<
+  Op<A>,
+  'name' | 'kind' | 'expand' | 'expandInParts' | 'uid'
+>;
 
 /** Declares a primitive record. Primitives are a closed set: backends implement every one. */
 export function primitive<A extends Attrs>(name: string, spec: PrimitiveSpec<A>): Op<A> {

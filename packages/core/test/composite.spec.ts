@@ -11,6 +11,7 @@ import {
   gradients,
   lower,
   mul,
+  placeholder,
   sum,
   tensor,
   traceGraph,
@@ -55,6 +56,21 @@ describe('composites', () => {
     expect(lower(graph).nodes.map((n) => n.op.name)).toEqual(['full', 'mul']);
     expect(lower(graph, (op) => op === scale.op).nodes.map((n) => n.op.name)).toEqual(['scale']);
     await expectClose(y, [2, 4]);
+  });
+
+  it('are taken in parts by who asks for it', async () => {
+    const halves = composite('halves', {
+      body: (x: Tensor) => exp(x),
+      inParts: (x) => concat([exp(x.narrow(0, 0, 1)), exp(x.narrow(0, 1, 1))], 0),
+      samples: [],
+    });
+    const y = halves(placeholder({ shape: [2], dtype: 'float32' }));
+    const { graph } = traceGraph([y], []);
+    const names = (inParts: boolean): string[] =>
+      lower(graph, () => false, inParts).nodes.map((n) => n.op.name);
+    expect(names(false)).toEqual(['exp']);
+    expect(names(true).filter((name) => name === 'exp')).toHaveLength(2);
+    await expectClose(halves(tensor([0, 1])), [1, Math.E]);
   });
 
   it('pass settings, and only those given', async () => {

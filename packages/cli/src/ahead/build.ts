@@ -57,7 +57,7 @@ export function build(
   const reduced = source.functions.map(({ signatures }) =>
     signatures.map((signature): Reduced & Pick<Traced, 'sinks'> => {
       const { sources, sinks } = signature;
-      const graph = lower(signature.graph, first.options.keep);
+      const graph = lower(signature.graph, first.options.keep, true);
       return { ...takeOut(pool, { graph, sources }), sinks };
     }),
   );

@@ -6,11 +6,13 @@ import {
   broadcastTo,
   cast,
   composite,
+  concat,
   defaultGenerator,
   div,
   expand,
   fail,
   formatShape,
+  gradients,
   isFloat,
   matmul,
   mul,
@@ -22,6 +24,8 @@ import {
 } from '@hebb/core';
 import type { Attrs, DType, Generator, OnnxEmitter, Tensor } from '@hebb/core';
 import { number, requireTensor } from '../operands.ts';
+import { atPlace, partsOf, pieceOf, worthKeeping } from './parts.ts';
+import type { Part } from './parts.ts';
 import { softmax } from '../softmax.ts';
 import { softmaxOrZeros } from './softmax.ts';
 import { bandMask, mayHideRows } from './visible.ts';
@@ -77,6 +81,19 @@ function probabilities(
   return where(keep, dropout === 1 ? weights : div(weights, 1 - dropout), 0);
 }
 
+/** Which of the arguments a node was given. */
+function inputsGiven(attrs: Attrs): (i: number) => boolean {
+  const layout = argumentLayout(attrs);
+  return (i) => layout === undefined || layout[i] === 'x';
+}
+
+/** The settings without the layout of the arguments. */
+function settingsOf(attrs: AttentionAttrs): AttentionAttrs {
+  const { scale, causal, offset, window, softcap, dropout, softmaxDtype } = attrs;
+  const type = softmaxDtype === undefined ? {} : { softmaxDtype };
+  return { scale, causal, offset, window, softcap, dropout, ...type };
+}
+
 const plain = { scale: 0.5, causal: false, offset: 0, window: 0, softcap: 0, dropout: 0 } as const;
 const heads = { q: [2, 2, 3, 4], k: [2, 2, 5, 4], v: [2, 2, 5, 3] } as const;
 const boolMask = {
@@ -86,20 +103,97 @@ const boolMask = {
 } as const;
 const dropoutKey = { shape: [2], dtype: 'uint32', values: [7, 9] } as const;
 
-const attentionOp = composite('scaledDotProductAttention', {
+function attend(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor | undefined,
+  key: Tensor | undefined,
+  attrs: AttentionAttrs,
+): Tensor {
+  const weights = probabilities(q, k, mask, key, attrs);
+  return unfoldHeads(matmul(foldHeads(weights, headsOf(v)), v), headsOf(q));
+}
+
+/** Gradients of q, k, v and of a mask that is added. */
+function attendGradient(
+  q: Tensor,
+  k: Tensor,
+  v: Tensor,
+  mask: Tensor | undefined,
+  key: Tensor | undefined,
+  g: Tensor,
+  attrs: AttentionAttrs,
+  keep = true,
+): Tensor[] {
+  // Said in another way, the probabilities are not those of the forward pass, which then keeps none.
+  const y = keep
+    ? attend(q, k, v, mask, key, attrs)
+    : attend(mul(q, attrs.scale), k, v, mask, key, { ...attrs, scale: 1 });
+  const wrt = [q, k, v, ...(mask !== undefined && isFloat(mask.dtype) ? [mask] : [])];
+  return gradients(y, wrt, { cotangents: [g], unused: 'zeros' });
+}
+
+const roles = ['query', 'key', 'key', 'mask'] as const;
+
+/** The call cut into parts, or one part where dropout numbers the scores. */
+function cut(q: Tensor, k: Tensor, key: Tensor | undefined, attrs: AttentionAttrs): Part[] {
+  return key === undefined ? partsOf(q.shape, k.shape, attrs) : [];
+}
+
+const gradientOp = composite('scaledDotProductAttentionGradient', {
   body: (
     q: Tensor,
     k: Tensor,
     v: Tensor,
     mask: Tensor | undefined,
     key: Tensor | undefined,
+    g: Tensor,
     attrs: AttentionAttrs,
-  ): Tensor => {
-    const weights = probabilities(q, k, mask, key, attrs);
-    return unfoldHeads(matmul(foldHeads(weights, headsOf(v)), v), headsOf(q));
+  ): Tensor[] => attendGradient(q, k, v, mask, key, g, attrs),
+  inParts: (q, k, v, mask, key, g, attrs) => {
+    const keep = worthKeeping(q.shape, k.shape);
+    const parts = cut(q, k, key, attrs);
+    if (parts.length < 2) return attendGradient(q, k, v, mask, key, g, attrs, keep);
+    const inputs = [q, k, v, mask];
+    const found = parts.map((part) => {
+      const [pq, pk, pv, pm] = inputs.map((x, i) => x && pieceOf(x, roles[i]!, part));
+      const rows = pieceOf(g, 'query', part);
+      const here = { ...attrs, offset: part.offset };
+      const grads = attendGradient(pq!, pk!, pv!, pm, undefined, rows, here, keep);
+      return grads.map((x, i) => atPlace(x, inputs[i]!.shape, roles[i]!, part));
+    });
+    return found[0]!.map((_, i) => found.map((grads) => grads[i]!).reduce((a, b) => add(a, b)));
   },
-  // No rule of its own: the gradient computes the probabilities again. Where the forward pass is expanded
-  // too they are merged; where a backend runs it whole, none were kept.
+  samples: [
+    { in: [heads.q, heads.k, heads.v, boolMask, null, [2, 2, 3, 3]], attrs: plain },
+    {
+      name: 'parts',
+      in: [[40, 2], [40, 2], [40, 1], [40, 40], null, [40, 1]],
+      attrs: { ...plain, causal: true },
+    },
+  ],
+});
+
+const attentionOp = composite('scaledDotProductAttention', {
+  body: attend,
+  inParts: (q, k, v, mask, key, attrs) => {
+    const parts = cut(q, k, key, attrs);
+    if (parts.length < 2) return attend(q, k, v, mask, key, attrs);
+    const results = parts.map((part) => {
+      const [pq, pk, pv, pm] = [q, k, v, mask].map((x, i) => x && pieceOf(x, roles[i]!, part));
+      return attend(pq!, pk!, pv!, pm, undefined, { ...attrs, offset: part.offset });
+    });
+    return concat(results, q.rank - 2);
+  },
+  vjp: ({ grads: [g], inputs, attrs }) => {
+    const given = inputsGiven(attrs);
+    const [q, k, v, ...rest] = inputs as [Tensor, Tensor, Tensor, ...Tensor[]];
+    const mask = given(3) ? rest[0] : undefined;
+    const key = given(4) ? rest.at(-1) : undefined;
+    const found = gradientOp(q, k, v, mask, key, g!, settingsOf(attrs as AttentionAttrs));
+    return [...found, ...rest.map(() => null)].slice(0, inputs.length);
+  },
   onnx: { op: 'Attention', since: 23, emit: (onnx, attrs) => emitAttention(onnx, attrs) },
   samples: [
     { in: [[3, 4], [5, 4], [5, 2], null, null], attrs: plain },
@@ -130,6 +224,11 @@ const attentionOp = composite('scaledDotProductAttention', {
       attrs: { ...plain, window: 2 },
     },
     {
+      name: 'parts',
+      in: [[40, 2], [45, 2], [45, 1], null, null],
+      attrs: { ...plain, causal: true, offset: 5, window: 9 },
+    },
+    {
       name: 'dropout',
       in: [heads.q, heads.k, heads.v, null, dropoutKey],
       attrs: { ...plain, dropout: 0.4 },
@@ -147,8 +246,7 @@ const weightsOp = composite('attentionWeights', {
 
 /** A node `Attention` for four axes; it has no dropout, no window and counts queries from the first key. */
 function emitAttention(onnx: OnnxEmitter, attrs: Attrs): string[] | undefined {
-  const layout = argumentLayout(attrs);
-  const given = (i: number): boolean => layout === undefined || layout[i] === 'x';
+  const given = inputsGiven(attrs);
   const [q, k] = onnx.inputAvals;
   const fits = onnx.inputAvals.slice(0, 3).every(({ shape }) => shape.length === 4);
   if (!fits || given(4) || number(attrs.window, 0) > 0) return undefined;
@@ -298,6 +396,9 @@ export const scaledDotProductAttention = withOp(
     return attentionOp(q, k, v, mask, call.key, attrs);
   },
 );
+
+/** The gradients of `scaledDotProductAttention` as one record: [dq, dk, dv], and that of a float mask. */
+export const attentionGradient = withOp(gradientOp.op, gradientOp);
 
 /**
  * The probabilities of `scaledDotProductAttention` with the same options: softmax(scale · q kᵀ + mask).
