@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import { cpu } from '@hebb/backend-cpu';
 import { wasm } from '@hebb/backend-wasm';
 import { init, manualSeed } from '@hebb/core';
@@ -109,6 +110,12 @@ function summarize(result: ExampleResult): string {
   return [table.toString(), ...result.failures.map((failure) => `FAILED: ${failure}`)].join('\n');
 }
 
+/** Whether nothing was asked for that changes what is found: only such results are kept. */
+function isFullRun(options: Options, example: Example): boolean {
+  const usual = parseOptions([], example.options)!;
+  return isDeepStrictEqual({ ...options, threads: 0 }, { ...usual, threads: 0 });
+}
+
 /** The whole program: command line in, exit code out (0, 1 when something fell short, 2 for its use). */
 export async function main(example: Example, args = process.argv.slice(2)): Promise<void> {
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -121,7 +128,7 @@ export async function main(example: Example, args = process.argv.slice(2)): Prom
     const result = await execute(example, options, say);
     say(summarize(result));
     if (result.failures.length > 0) process.exitCode = 1;
-    else if (!options.quick) await saveResult(result);
+    else if (isFullRun(options, example)) await saveResult(result);
   } catch (error) {
     process.stderr.write(
       `${example.name}: ${error instanceof Error ? error.message : String(error)}\n`,

@@ -14,8 +14,10 @@ import type { ExportOptions, Exportable } from '@hebb/onnx';
 import type { Run } from './example.ts';
 
 export interface ShipOptions {
-  /** File and worker name; default the folder's. */
+  /** File and worker name. */
   readonly name: string;
+  /** One of several of the example: notes carry its name, and its worker has a folder of its own. */
+  readonly several?: boolean;
   readonly model: Exportable;
   readonly input: ExportOptions['input'];
   readonly output: readonly string[];
@@ -58,7 +60,9 @@ const conditions = ['@hebb/source'];
  */
 export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
   const { name, model, cases, shapes, state, opset, metadata } = options;
-  const { rtol = 1e-3, atol = 1e-5 } = options;
+  const { rtol = 1e-3, atol = 1e-5, several = false } = options;
+  const note = (what: string, said: string): void =>
+    run.note(several ? `${name}: ${what}` : what, said);
   const file = join(run.out, `${name}.onnx`);
   const { bytes } = await exportOnnx(model, file, {
     name,
@@ -68,12 +72,12 @@ export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
     ...(metadata === undefined ? {} : { metadata }),
   });
   const verified = await verifyOnnx(file, model, { cases, rtol, atol });
-  run.note('ONNX file', `${relative(process.cwd(), file)}, ${size(bytes)}`);
-  run.note(
+  note('ONNX file', `${relative(process.cwd(), file)}, ${size(bytes)}`);
+  note(
     verified.runtime,
     `${verified.ok ? 'agrees' : 'DISAGREES'} on ${cases.length} ${cases.length === 1 ? 'case' : 'cases'}, largest difference ${exponent(verified.maxError)}`,
   );
-  run.check(verified.ok, `${verified.runtime} disagrees by ${verified.maxError}`);
+  run.check(verified.ok, `${name}: ${verified.runtime} disagrees by ${verified.maxError}`);
 
   const imported = await importOnnxFile(file);
   const built = await compileOnnx(
@@ -85,10 +89,10 @@ export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
     },
     { simd: ['relaxed'] },
   );
-  const folder = join(run.out, 'worker');
+  const folder = join(run.out, several ? `${name}-worker` : 'worker');
   await mkdir(run.out, { recursive: true });
   const files = await writeCompiled(built, 'worker', folder);
-  run.note(
+  note(
     'compiled',
     `${relative(process.cwd(), folder)}: code ${size(files.get('model.wasm')!.byteLength)}, weights ${size(files.get('weights.bin')!.byteLength)}`,
   );
@@ -124,12 +128,12 @@ export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
     const [first, ...rest] = times;
     rest.sort((a, b) => a - b);
     const median = rest[Math.floor(rest.length / 2)];
-    run.note(
+    note(
       'edge worker',
       `${agree} of ${fitting.length} answers agree with Node (largest difference ${exponent(largest)}), ` +
         `first after ${first!.toFixed(0)} ms${median === undefined ? '' : `, then ${median.toFixed(1)} ms`}`,
     );
-    run.check(agree === fitting.length, 'the worker and Node disagree');
+    run.check(agree === fitting.length, `${name}: the worker and Node disagree`);
   });
   return { file, folder };
 }

@@ -1,45 +1,33 @@
-/** The two series and what they need before a network sees them. */
+/** The three series and what they need before a network sees them. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { SeriesScaler, series, sliceSeries, windows } from '@hebb/data';
 import type { ArrayDataset, Series, SeriesWindow } from '@hebb/data';
+import { dataPath } from '../common/data.ts';
 
-export class MissingData extends Error {}
-
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const folder = join(process.env['HEBB_DATA'] ?? join(root, '../shared/data'), 'datasets/tabular');
-
-interface Row {
-  readonly date: string;
-  readonly value: number;
-}
-
-async function readRows(name: string): Promise<Row[]> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, name), 'utf8');
-  } catch {
-    throw new MissingData(
-      `${name} is not in ${folder}: get it from https://raw.githubusercontent.com/jbrownlee/Datasets/master/${name} ` +
-        'and name the folder above datasets/tabular in HEBB_DATA',
-    );
-  }
-  return text
-    .trim()
-    .split(/\r?\n/)
-    .slice(1)
-    .map((line) => {
-      const [date, value] = line.replaceAll('"', '').split(',');
-      return { date: date!, value: Number(value) };
-    });
+/** Rows of a table in `datasets/tabular`, by the names in its first line. */
+async function readRows(name: string): Promise<Record<string, string>[]> {
+  const source = `https://raw.githubusercontent.com/jbrownlee/Datasets/master/${name}`;
+  const text = await readFile(dataPath(`datasets/tabular/${name}`, source), 'utf8');
+  const [head, ...rows] = text.replaceAll('"', '').trim().split(/\r?\n/);
+  const columns = head!.split(',');
+  return rows.map((row) => {
+    const cells = row.split(',');
+    return Object.fromEntries(columns.map((column, i) => [column, cells[i]!]));
+  });
 }
 
 /** A forecasting task: windows of scaled features, and the way back to the series' own unit. */
 export interface Task {
   readonly name: string;
+  /** Short, for files. */
+  readonly slug: string;
   readonly unit: string;
+  /** What a step is, such as a day. */
+  readonly step: string;
+  /** Gaps filled with the value before. */
   readonly values: readonly number[];
+  /** Whether a value was measured: only such count, in training and in the errors. */
+  readonly measured: readonly boolean[];
   /** Steps of a season. */
   readonly season: number;
   readonly horizon: number;
@@ -50,6 +38,8 @@ export interface Task {
   readonly test: ArrayDataset<SeriesWindow>;
   /** Step of the series that test window 0 forecasts first. */
   readonly testStart: number;
+  /** Test windows drawn, each right after the one before. */
+  readonly drawn: { readonly from: number; readonly count: number };
   /** Forecast of the series at `step` from the network's output for it. */
   restore(output: number, step: number): number;
 }
@@ -60,44 +50,56 @@ interface Split {
   /** First step of the validation and of the test part. */
   readonly validationFrom: number;
   readonly testFrom: number;
+  /** Variables forecast: the series, and whether it was measured where it has gaps. Default the first. */
+  readonly targets?: readonly number[];
+  /** Steps from one training window to the next, default 1. */
+  readonly stride?: number;
 }
 
-function split(data: Series, { input, horizon, validationFrom, testFrom }: Split) {
+function split(data: Series, options: Split) {
+  const { input, horizon, validationFrom, testFrom, targets = [0], stride = 1 } = options;
   // Statistics of the training part only: the rest is the future.
   const scaler = SeriesScaler.fit(sliceSeries(data, 0, validationFrom));
   const scaled = scaler.transform(data);
-  const how = { input, horizon, targets: [0] };
+  const how = { input, horizon, targets };
   return {
     scaler,
-    train: windows(sliceSeries(scaled, 0, validationFrom), how),
+    train: windows(sliceSeries(scaled, 0, validationFrom), { ...how, stride }),
     // Windows look back into the part before, but forecast their own part alone.
     validation: windows(sliceSeries(scaled, validationFrom - input, testFrom), how),
     test: windows(sliceSeries(scaled, testFrom - input), how),
   };
 }
 
+const circle = (part: readonly number[]): number[][] =>
+  [Math.sin, Math.cos].map((wave) => part.map((x) => wave(2 * Math.PI * x)));
+
 /** Daily minimum temperatures in Melbourne, 1981-1990: a week ahead from the last month and the calendar. */
 export async function temperatures(): Promise<Task> {
   const rows = await readRows('daily-min-temperatures.csv');
-  const values = rows.map(({ value }) => value);
-  const angle = rows.map(({ date }) => {
-    const start = Date.UTC(Number(date.slice(0, 4)), 0, 1);
-    return ((Date.parse(date) - start) / 86_400_000 / 365.25) * 2 * Math.PI;
+  const values = rows.map(({ Temp }) => Number(Temp));
+  const season = rows.map(({ Date: date }) => {
+    const start = Date.UTC(Number(date!.slice(0, 4)), 0, 1);
+    return (Date.parse(date!) - start) / 86_400_000 / 365.25;
   });
-  const data = series([values, angle.map(Math.sin), angle.map(Math.cos)]);
   const [input, horizon] = [30, 7];
   const [validationFrom, testFrom] = [values.length - 730, values.length - 365];
-  const { scaler, ...parts } = split(data, { input, horizon, validationFrom, testFrom });
+  const how = { input, horizon, validationFrom, testFrom };
+  const { scaler, ...parts } = split(series([values, ...circle(season)]), how);
   return {
     name: 'daily minimum temperatures',
+    slug: 'temperatures',
     unit: '°C',
+    step: 'day',
     values,
+    measured: values.map(() => true),
     season: 365,
     input,
     horizon,
     features: 3,
     ...parts,
     testStart: testFrom,
+    drawn: { from: 0, count: 51 },
     restore: (output) => scaler.inverse([output])[0]!,
   };
 }
@@ -108,7 +110,8 @@ export async function temperatures(): Promise<Task> {
  */
 export async function passengers(): Promise<Task> {
   const season = 12;
-  const values = (await readRows('airline-passengers.csv')).map(({ value }) => value);
+  const rows = await readRows('airline-passengers.csv');
+  const values = rows.map(({ Passengers }) => Number(Passengers));
   const logs = values.map(Math.log);
   const growth = logs.slice(season).map((value, t) => value - logs[t]!);
   const [input, horizon] = [12, 12];
@@ -117,14 +120,70 @@ export async function passengers(): Promise<Task> {
   const { scaler, ...parts } = split(series([growth]), how);
   return {
     name: 'airline passengers',
+    slug: 'passengers',
     unit: 'thousands',
+    step: 'month',
     values,
+    measured: values.map(() => true),
     season,
     input,
     horizon,
     features: 1,
     ...parts,
     testStart: testFrom + season,
+    drawn: { from: 0, count: 2 },
     restore: (output, step) => Math.exp(scaler.inverse([output])[0]! + logs[step - season]!),
+  };
+}
+
+const winds = ['NW', 'NE', 'SE', 'cv'];
+
+/**
+ * Fine dust (PM2.5) over Beijing, 2010-2014, hour by hour: a day ahead from the last two days of dust,
+ * weather and clock. Square roots, in which the rare extreme hours do not drown the rest. One value in
+ * twenty is missing: the network is given the one before and told that it is old.
+ */
+export async function pollution(): Promise<Task> {
+  const rows = await readRows('pollution.csv');
+  // The first day has no measurement at all.
+  const first = rows.findIndex((row) => row['pm2.5'] !== 'NA');
+  const hours = rows.slice(first);
+  const measured = hours.map((row) => row['pm2.5'] !== 'NA');
+  let before = 0;
+  const values = hours.map((row, i) => (before = measured[i]! ? Number(row['pm2.5']) : before));
+  const number = (name: string, f = (x: number): number => x): number[] =>
+    hours.map((row) => f(Number(row[name])));
+  const year = hours.map(({ month, day }) => (Number(month) - 1 + Number(day) / 31) / 12);
+  const data = series([
+    values.map(Math.sqrt),
+    measured.map(Number),
+    number('TEMP'),
+    number('DEWP'),
+    number('PRES'),
+    // Wind, snow and rain add up over hours of the same weather.
+    ...['Iws', 'Is', 'Ir'].map((name) => number(name, Math.log1p)),
+    ...winds.map((wind) => hours.map(({ cbwd }) => Number(cbwd === wind))),
+    ...circle(hours.map(({ hour }) => Number(hour) / 24)),
+    ...circle(year),
+  ]);
+  const [input, horizon] = [48, 24];
+  const [validationFrom, testFrom] = [values.length - 2 * 8760, values.length - 8760];
+  const how = { input, horizon, validationFrom, testFrom, targets: [0, 1], stride: 4 };
+  const { scaler, ...parts } = split(data, how);
+  return {
+    name: 'fine dust in Beijing',
+    slug: 'pollution',
+    unit: 'µg/m³',
+    step: 'hour',
+    values,
+    measured,
+    season: 24,
+    input,
+    horizon,
+    features: data.features,
+    ...parts,
+    testStart: testFrom,
+    drawn: { from: 24 * 60, count: 21 },
+    restore: (output) => Math.max(0, scaler.inverse([output])[0]!) ** 2,
   };
 }
