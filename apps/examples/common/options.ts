@@ -92,3 +92,13 @@ export function integer(name: string, text: unknown, least: number): number {
   }
   return value;
 }
+
+/** @throws UsageError for what is no number between the bounds, both left out. */
+export function between(name: string, text: unknown, low: number, high: number): number {
+  const value = typeof text === 'string' && text.trim() !== '' ? Number(text) : NaN;
+  if (!(value > low && value < high)) {
+    const wanted = high === Infinity ? `above ${low}` : `between ${low} and ${high}`;
+    throw new UsageError(`--${name} wants a number ${wanted}, got ${JSON.stringify(text)}`);
+  }
+  return value;
+}

@@ -40,7 +40,7 @@ export interface Shipped {
   readonly folder: string;
 }
 
-interface Answer {
+export interface Answer {
   readonly outputs: Readonly<
     Record<string, { readonly shape: readonly number[]; readonly data: readonly number[] }>
   >;
@@ -52,17 +52,18 @@ const size = (bytes: number): string =>
 const exponent = (x: number): string => x.toExponential(1);
 
 /** Where `startWorker` bundles from: the sources of this repository. */
-const conditions = ['@hebb/source'];
+export const conditions = ['@hebb/source'];
 
-/**
- * Exports, checks, compiles and asks. What it finds is noted in `run`; disagreement is a failure of the
- * example. With a `state` the worker is not asked case by case: it would remember.
- */
-export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
-  const { name, model, cases, shapes, state, opset, metadata } = options;
-  const { rtol = 1e-3, atol = 1e-5, several = false } = options;
-  const note = (what: string, said: string): void =>
+/** How what `ship` finds is named in the closing table. */
+const noter =
+  (run: Run, { name, several = false }: ShipOptions) =>
+  (what: string, said: string): void =>
     run.note(several ? `${name}: ${what}` : what, said);
+
+/** The first half of `ship`: the ONNX file, and what ONNX Runtime says about it. Returns the file's path. */
+export async function exportChecked(run: Run, options: ShipOptions): Promise<string> {
+  const { name, model, cases, opset, metadata, rtol = 1e-3, atol = 1e-5 } = options;
+  const note = noter(run, options);
   const file = join(run.out, `${name}.onnx`);
   const { bytes } = await exportOnnx(model, file, {
     name,
@@ -78,7 +79,17 @@ export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
     `${verified.ok ? 'agrees' : 'DISAGREES'} on ${cases.length} ${cases.length === 1 ? 'case' : 'cases'}, largest difference ${exponent(verified.maxError)}`,
   );
   run.check(verified.ok, `${name}: ${verified.runtime} disagrees by ${verified.maxError}`);
+  return file;
+}
 
+/**
+ * Exports, checks, compiles and asks. What it finds is noted in `run`; disagreement is a failure of the
+ * example. With a `state` the worker is not asked case by case: it would remember.
+ */
+export async function ship(run: Run, options: ShipOptions): Promise<Shipped> {
+  const { name, cases, shapes, state, several = false, rtol = 1e-3, atol = 1e-5 } = options;
+  const note = noter(run, options);
+  const file = await exportChecked(run, options);
   const imported = await importOnnxFile(file);
   const built = await compileOnnx(
     imported,
@@ -174,14 +185,23 @@ export async function askWorker(
   for (const [key, value] of Object.entries(inputs)) {
     body[key] = { shape: value.shape, data: Array.from(await value.data(), Number) };
   }
+  return post(worker, JSON.stringify({ inputs: body }), 'application/json');
+}
+
+/** Any body that the worker takes, such as a picture. @throws Error as `askWorker`. */
+export async function post<T = Answer>(
+  worker: LocalWorker,
+  body: string | Uint8Array<ArrayBuffer>,
+  type: string,
+): Promise<T> {
   const response = await fetch(`${worker.url}/predict`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ inputs: body }),
+    headers: { 'content-type': type },
+    body,
     signal: AbortSignal.timeout(30_000),
   });
   if (!response.ok) {
     throw new Error(`the worker answered ${response.status}: ${await response.text()}`);
   }
-  return (await response.json()) as Answer;
+  return (await response.json()) as T;
 }

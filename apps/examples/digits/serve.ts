@@ -8,10 +8,11 @@ import type { Tensor } from '@hebb/core';
 import { MNIST_NORMALIZATION, encodePng, pngToTensorArray } from '@hebb/data';
 import type { Dataset, DigitSample } from '@hebb/data';
 import { writeBytes } from '@hebb/data/node';
-import { bundleSize, startWorker } from '@hebb/edge/node';
+import { bundleSize } from '@hebb/edge/node';
+import { conditions, post, withWorker } from '../common/ship.ts';
+import type { Answer } from '../common/ship.ts';
 
 const directory = join(dirname(fileURLToPath(import.meta.url)), '../../edge-worker');
-const conditions = ['@hebb/source'];
 
 export interface WorkerReport {
   readonly asked: number;
@@ -28,8 +29,7 @@ export interface WorkerReport {
   readonly scriptGzip: number;
 }
 
-interface Answer {
-  readonly outputs: Readonly<Record<string, { readonly data: readonly number[] }>>;
+interface DigitAnswer extends Answer {
   readonly predictions: readonly { readonly index: number }[];
 }
 
@@ -49,7 +49,7 @@ async function install(model: Uint8Array): Promise<void> {
   );
 }
 
-export async function askWorker(
+export async function askAboutDigits(
   model: Uint8Array,
   network: Module & { forward(x: Tensor): Tensor },
   test: Dataset<DigitSample>,
@@ -57,8 +57,7 @@ export async function askWorker(
 ): Promise<WorkerReport> {
   await install(model);
   const size = await bundleSize({ directory, conditions });
-  const worker = await startWorker({ directory, conditions });
-  try {
+  return withWorker(directory, async (worker) => {
     const predict = compile((x: Tensor) => network.forward(x), { name: 'predict' });
     const times: number[] = [];
     let agree = 0;
@@ -73,21 +72,16 @@ export async function askWorker(
         channels: 1,
       });
       const input = pngToTensorArray(png, { size: 28, ...MNIST_NORMALIZATION });
-      // Every other image as JSON: both doors must give the same.
-      const body =
-        i % 2 === 0
-          ? Uint8Array.from(png)
-          : JSON.stringify({ input: { shape: input.shape, data: Array.from(input.data) } });
       const started = performance.now();
-      const response = await fetch(`${worker.url}/predict`, {
-        method: 'POST',
-        headers: { 'content-type': i % 2 === 0 ? 'image/png' : 'application/json' },
-        body,
-        signal: AbortSignal.timeout(30_000),
-      });
-      if (!response.ok)
-        throw new Error(`the worker answered ${response.status}: ${await response.text()}`);
-      const answer = (await response.json()) as Answer;
+      // Every other image as JSON: both doors must give the same.
+      const answer =
+        i % 2 === 0
+          ? await post<DigitAnswer>(worker, Uint8Array.from(png), 'image/png')
+          : await post<DigitAnswer>(
+              worker,
+              JSON.stringify({ input: { shape: input.shape, data: Array.from(input.data) } }),
+              'application/json',
+            );
       times.push(performance.now() - started);
       const here = await (await predict(tensor(input.data, { shape: input.shape }))).data();
       const there = Object.values(answer.outputs)[0]!.data;
@@ -113,7 +107,5 @@ export async function askWorker(
       script: size.script,
       scriptGzip: size.gzip,
     };
-  } finally {
-    await worker.stop();
-  }
+  });
 }

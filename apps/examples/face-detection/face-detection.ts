@@ -8,7 +8,7 @@ import { decodeTensor } from '@hebb/onnx';
 import { importOnnxFile } from '@hebb/onnx/node';
 import { dataPath } from '../common/data.ts';
 import type { Example, Run } from '../common/example.ts';
-import { UsageError } from '../common/options.ts';
+import { between } from '../common/options.ts';
 import { ship } from '../common/ship.ts';
 import { facesOf, match } from './detector.ts';
 import type { DetectOptions, Face } from './detector.ts';
@@ -16,27 +16,21 @@ import { drawFaces, pictureOf, readPicture } from './picture.ts';
 
 const source = 'https://github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB';
 
-function share(run: Run, name: string): number {
-  const text = run.options.own[name];
-  const value = Number(text);
-  if (!(value > 0 && value < 1)) {
-    throw new UsageError(`--${name} wants a number between 0 and 1, got ${JSON.stringify(text)}`);
-  }
-  return value;
-}
-
 const numbers = async (file: string): Promise<number[]> =>
   Array.from(decodeTensor(await readFile(file)).data as ArrayLike<number>);
 
 async function find(run: Run): Promise<void> {
-  const options: DetectOptions = { least: share(run, 'score'), overlap: share(run, 'overlap') };
+  const { score, overlap, picture: own } = run.options.own;
+  const options: DetectOptions = {
+    least: between('score', score, 0, 1),
+    overlap: between('overlap', overlap, 0, 1),
+  };
   const file = dataPath('models/ultraface-slim-320/model.onnx', source);
   const stored = join(dirname(file), 'test_data_set_0');
-  const { picture: own } = run.options.own;
   const image =
     typeof own === 'string' ? await readPicture(own) : await pictureOf(join(stored, 'input_0.pb'));
 
-  const model = await importOnnxFile<Record<string, Tensor>>(file);
+  const model = await importOnnxFile<Tensor>(file);
   // As the network was trained: (pixel - 127) / 128 of a picture of 320 x 240.
   const input = imageToTensorArray(image, {
     size: [240, 320],
