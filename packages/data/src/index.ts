@@ -40,3 +40,39 @@ export { SeriesScaler, series, sliceSeries, windows } from './series/series.ts';
 export type { Series, SeriesWindow, WindowOptions } from './series/series.ts';
 export { Vocabulary, characters, padSequences, words } from './text/vocabulary.ts';
 export type { VocabularyOptions } from './text/vocabulary.ts';
+export { csvRecords, readCsv, readCsvStream } from './table/csv.ts';
+export type { CsvOptions, CsvRecord } from './table/csv.ts';
+export { Table } from './table/table.ts';
+export type {
+  ColumnType,
+  ColumnValues,
+  Row,
+  TableSplitOptions,
+  ToDatasetOptions,
+} from './table/table.ts';
+export {
+  FittedScaler,
+  MinMaxScaler,
+  RobustScaler,
+  Scaler,
+  StandardScaler,
+} from './table/scalers.ts';
+export type {
+  MinMaxScalerOptions,
+  RobustScalerOptions,
+  ScalerOptions,
+  ScalerState,
+  StandardScalerOptions,
+} from './table/scalers.ts';
+export { LabelEncoder, OneHotEncoder, OrdinalEncoder } from './table/encoders.ts';
+export type {
+  Categories,
+  Category,
+  EncoderOptions,
+  OneHotEncoderOptions,
+  OrdinalEncoderOptions,
+} from './table/encoders.ts';
+export { Imputer } from './table/imputer.ts';
+export type { ImputerOptions } from './table/imputer.ts';
+export { TablePipeline, labelEncoderFromJSON, transformerFromJSON } from './table/pipeline.ts';
+export type { TableTransformer } from './table/pipeline.ts';

@@ -1,5 +1,6 @@
 /** What needs a file system: reading and writing files, and MNIST from disk or the network. */
 
+export { csvFileRecords, readCsvFile } from './node/csv-file.ts';
 export { decodeImage, imageFormat } from './node/decode-image.ts';
 export type { DecodeImageOptions, ImageFormat } from './node/decode-image.ts';
 export { readBytes, writeBytes } from './node/files.ts';

@@ -27,7 +27,12 @@ describe('entry points', () => {
     const portable = reach(source('index.ts'));
     expect(portable.files.size).toBeGreaterThan(10);
     expect([...portable.packages].filter(isBuiltin)).toEqual([]);
-    expect([...portable.packages].sort()).toEqual(['@hebb/core', 'fast-png', 'fflate']);
+    expect([...portable.packages].sort()).toEqual([
+      '@hebb/core',
+      'fast-png',
+      'fflate',
+      'papaparse',
+    ]);
     expect([...reach(source('node.ts')).packages].filter(isBuiltin)).toContain('node:fs/promises');
   });
 });

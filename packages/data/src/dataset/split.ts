@@ -12,7 +12,7 @@ export interface SplitOptions {
    * Keeps the share of each class the same in every part: the name of a column with one label a
    * sample, or the labels themselves (then no sample is read).
    */
-  readonly stratify?: string | ArrayLike<number | bigint>;
+  readonly stratify?: string | ArrayLike<number | bigint | string>;
 }
 
 /** Sizes of the parts: counts that add up to `length`, or fractions that add up to 1. */
@@ -41,7 +41,7 @@ function sizesOf(parts: readonly number[], length: number): number[] {
 }
 
 /** One label for each sample. */
-function labelsOf(dataset: Dataset, stratify: string | ArrayLike<number | bigint>): string[] {
+function labelsOf(dataset: Dataset, stratify: string | ArrayLike<number | bigint | string>): string[] {
   if (typeof stratify !== 'string') {
     if (stratify.length !== dataset.length) {
       throw new DataError('randomSplit', 'there is not one label for each sample', {
