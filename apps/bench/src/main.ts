@@ -1,24 +1,28 @@
 /** `npm run bench -- [infer|train|kernels|sizes|cold] [case]`: Hebb side by side with its peers. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Argument, Command, InvalidArgumentError } from 'commander';
 import { cases, families } from './cases/index.ts';
 import type { Family } from './cases/case.ts';
 import { contenders, selectContenders } from './contenders.ts';
+import { copyBandwidth } from './harness/bandwidth.ts';
 import { buildForNode20 } from './harness/build.ts';
 import { contest } from './harness/contest.ts';
 import type { CaseResult } from './harness/contest.ts';
 import { findNode20, hostOf, torchVersion } from './harness/launch.ts';
 import type { Host } from './harness/launch.ts';
+import { measureMemory } from './memory/memory.ts';
+import { betweenMarkers, markdownDocument, readmeTable } from './report/document.ts';
 import { writeWhole } from './report/files.ts';
 import { describeMachine, machine } from './report/machine.ts';
-import { markdownReport, toTerminal } from './report/print.ts';
-import { detailSheet, timeSheet } from './report/summary.ts';
-import type { Sheet } from './report/summary.ts';
+import { toTerminal } from './report/print.ts';
+import { isFamily, kinds, sheetsOf } from './report/saved.ts';
+import type { Kind, Measured, Saved } from './report/saved.ts';
 import { versions } from './report/versions.ts';
-import { coldSheet, coldStarts } from './shipped/cold.ts';
-import { measureSizes, sizeSheet } from './shipped/sizes.ts';
+import { coldStarts } from './shipped/cold.ts';
+import { measureSizes } from './shipped/sizes.ts';
+import { measureZoo } from './zoo/zoo.ts';
 
 interface Options {
   readonly rounds: number;
@@ -32,16 +36,6 @@ interface Options {
   readonly node20?: boolean;
   readonly details?: boolean;
 }
-
-const kinds = [...families, 'sizes', 'cold'] as const;
-type Kind = (typeof kinds)[number];
-const isFamily = (kind: Kind): kind is Family => (families as readonly string[]).includes(kind);
-
-const titles: Readonly<Record<Family, string>> = {
-  kernels: 'Single operations',
-  infer: 'Inference, batch 1',
-  train: 'Training steps',
-};
 
 function positive(text: string): number {
   const value = Number(text);
@@ -92,11 +86,47 @@ function commandLine(args: readonly string[]): string {
   return ['npm run bench --', ...kept].join(' ').replace(/ --$/, '');
 }
 
+async function measure(
+  kind: Kind,
+  wanted: string | undefined,
+  options: Options,
+  host: Host,
+  folder: string,
+): Promise<Measured> {
+  const { rounds, slice: milliseconds, contenders: names } = options;
+  switch (kind) {
+    case 'kernels':
+    case 'infer':
+      return { [kind]: await runFamily(kind, wanted, options, host, folder) };
+    case 'train': {
+      const train = await runFamily(kind, wanted, options, host, folder);
+      const bare = train.some((result) => result.case === 'adam-10m');
+      return {
+        train,
+        ...(bare && { copy: [await copyBandwidth(1), await copyBandwidth(2)] as const }),
+      };
+    }
+    case 'cold':
+      return { cold: await coldStarts({ folder, host, rounds, names, progress }) };
+    case 'sizes':
+      return { sizes: await measureSizes(folder, names) };
+    case 'load':
+      return { load: await measureZoo({ host, rounds, milliseconds, wanted, progress }) };
+    case 'memory':
+      return { memory: await measureMemory({ host, wanted, names, progress }) };
+  }
+}
+
 async function bench(kind: Kind | undefined, wanted: string | undefined, options: Options) {
   selectContenders(options.contenders);
-  const chosen: readonly Kind[] = kind === undefined ? kinds : [kind];
-  const known = chosen.filter(isFamily).flatMap((family) => cases[family].map((c) => c.name));
-  if (wanted !== undefined && !known.includes(wanted)) {
+  // One case of all: whatever has cases.
+  const all = wanted === undefined ? kinds : families;
+  const chosen: readonly Kind[] = kind === undefined ? all : [kind];
+  const having = chosen.flatMap((each) =>
+    isFamily(each) ? [each] : each === 'memory' ? ['train' as const] : [],
+  );
+  const known = having.flatMap((family) => cases[family].map((c) => c.name));
+  if (wanted !== undefined && kind !== 'load' && !known.includes(wanted)) {
     throw new Error(`no case ${wanted}: ${known.join(', ')}`);
   }
   const { python } = options;
@@ -106,49 +136,66 @@ async function bench(kind: Kind | undefined, wanted: string | undefined, options
   console.log(`${describeMachine(here)}\n`);
 
   const folder = await mkdtemp(join(tmpdir(), 'hebb-bench-'));
-  const sheets: Sheet[] = [];
-  const data: Record<string, unknown> = {};
-  const show = (sheet: Sheet) => {
-    sheets.push(sheet);
-    console.log(`${toTerminal(sheet)}\n`);
-  };
+  let measured: Measured = {};
   try {
     for (const each of chosen) {
-      if (isFamily(each)) {
-        const results = await runFamily(each, wanted, options, host, folder);
-        if (results.length === 0) continue;
-        data[each] = results;
-        show(timeSheet(titles[each], results));
-        if (options.details || options.markdown) show(detailSheet(titles[each], results));
-      } else if (wanted === undefined) {
-        const names = options.contenders;
-        if (each === 'sizes') show(sizeSheet((data[each] = await measureSizes(folder, names))));
-        else {
-          const { rounds } = options;
-          const starts = await coldStarts({ folder, host, rounds, names, progress });
-          progress('');
-          show(coldSheet((data[each] = starts)));
-        }
+      measured = { ...measured, ...(await measure(each, wanted, options, host, folder)) };
+      progress('');
+      for (const sheet of sheetsOf(measured, each, options.details === true)) {
+        console.log(`${toTerminal(sheet)}\n`);
       }
     }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-  const torch = sheets.some(({ head }) => head.some((name) => name.startsWith('torch')));
-  const report = {
+  const torch = contendersIn(measured).some((name) => name.startsWith('torch'));
+  const saved: Saved = {
     machine: here,
     command: commandLine(process.argv.slice(2)),
     versions: { ...versions(), ...(torch && { PyTorch: torchVersion(python) ?? 'unknown' }) },
-    sheets,
+    ...measured,
   };
-  if (options.json) {
-    const { sheets: _, ...head } = report;
-    await writeWhole(options.json, `${JSON.stringify({ ...head, ...data }, undefined, 2)}\n`);
-  }
-  if (options.markdown) await writeWhole(options.markdown, markdownReport(report));
+  if (options.json) await writeWhole(options.json, `${JSON.stringify(saved, undefined, 1)}\n`);
+  if (options.markdown) await writeWhole(options.markdown, markdownDocument([saved]));
 }
 
-const program = new Command('bench')
+/** Those that were timed. */
+const contendersIn = ({ kernels = [], infer = [], train = [] }: Measured): string[] =>
+  [...kernels, ...infer, ...train].flatMap(({ results }) =>
+    results.filter(({ status }) => status === 'timed').map(({ contender }) => contender),
+  );
+
+interface ReportOptions {
+  readonly out?: string;
+  readonly readme?: string;
+  readonly notes?: string;
+}
+
+async function report(files: readonly string[], { out, readme, notes }: ReportOptions) {
+  const runs = await Promise.all(
+    files.map(async (file) => JSON.parse(await readFile(file, 'utf8')) as Saved),
+  );
+  if (out !== undefined) {
+    const text = notes === undefined ? undefined : await readFile(notes, 'utf8');
+    await writeWhole(out, markdownDocument(runs, text));
+  }
+  if (readme !== undefined) {
+    const text = await readFile(readme, 'utf8');
+    await writeWhole(readme, betweenMarkers(text, readmeTable(runs), readme));
+  }
+  if (out === undefined && readme === undefined) console.log(markdownDocument(runs));
+}
+
+const program = new Command('bench');
+program
+  .command('report')
+  .description('write pages from the JSON files of earlier runs')
+  .argument('<files...>', 'what --json wrote')
+  .option('--out <file>', 'the page with everything, such as docs/benchmarks.md')
+  .option('--readme <file>', 'a page with markers, for the short table')
+  .option('--notes <file>', 'Markdown to put before the tables')
+  .action(report);
+program
   .description('Hebb side by side with its peers: same work, same weights, same conditions')
   .addArgument(new Argument('[what]', 'what to measure; all when left out').choices(kinds))
   .argument('[case]', 'one case of it')

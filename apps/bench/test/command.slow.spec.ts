@@ -37,6 +37,9 @@ describe('npm run bench', () => {
       expect(data.machine.cores).toBeGreaterThan(0);
       expect(data.kernels[0]!.results.map(({ status }) => status)).toEqual(['timed', 'timed']);
       expect(await readFile(markdown, 'utf8')).toMatch(/\| matmul-64 \|.*× ort \|/);
+      const page = join(folder, 'page.md');
+      expect(bench('report', json, '--out', page).complaint).toBe('');
+      expect(await readFile(page, 'utf8')).toBe(await readFile(markdown, 'utf8'));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -45,7 +48,7 @@ describe('npm run bench', () => {
   it.each([
     [['infer', 'alexnet'], /no case alexnet: mlp, lenet/],
     [['infer', '--contenders', 'numpy'], /no contender numpy/],
-    [['speed'], /kernels, infer, train, sizes, cold/],
+    [['speed'], /kernels, infer, train, cold, sizes, load, memory/],
     [['infer', '--rounds', '0'], /a number above 0/],
     [['infer', '--rounds', '1.5'], /a whole number/],
   ])(

@@ -12,7 +12,10 @@ import { HebbLayers } from '../src/hebb/layers.ts';
 import { fromHost } from '../src/hebb/forward.ts';
 import { size } from '../src/models/record.ts';
 import { permute } from '../src/peers/tfjs/weights.ts';
-import { markdownReport, toTerminal } from '../src/report/print.ts';
+import { betweenMarkers, markdownDocument, readmeTable } from '../src/report/document.ts';
+import { goalsOf } from '../src/report/goals.ts';
+import { toTerminal } from '../src/report/print.ts';
+import type { Saved } from '../src/report/saved.ts';
 import { detailSheet, digits, ratioOf, timeSheet } from '../src/report/summary.ts';
 
 describe('recording a model', () => {
@@ -150,25 +153,56 @@ describe('reports', () => {
       'GFLOP/s',
     ]);
   });
+  const saved: Saved = {
+    machine: {
+      processor: 'Some CPU',
+      cores: 2,
+      memoryBytes: 24 * 2 ** 30,
+      system: 'Linux 6 x64',
+      node: 'v24.1.0',
+      date: '2026-01-02',
+    },
+    command: 'npm run bench -- infer',
+    versions: { 'onnxruntime-web': '1.30.0' },
+    infer: [result],
+  };
   it('name machine, command and versions', () => {
-    const text = markdownReport({
-      machine: {
-        processor: 'Some CPU',
-        cores: 2,
-        memoryBytes: 24 * 2 ** 30,
-        system: 'Linux 6 x64',
-        node: 'v24.1.0',
-        date: '2026-01-02',
-      },
-      command: 'npm run bench -- infer',
-      versions: { 'onnxruntime-web': '1.30.0' },
-      sheets: [timeSheet('Inference', [result])],
-    });
+    const text = markdownDocument([saved]);
     expect(text).toContain('2026-01-02 on Some CPU, 2 cores, 24 GB, Linux 6 x64, Node 24.1.0');
     expect(text).toContain('npm run bench -- infer');
     expect(text).toContain('onnxruntime-web 1.30.0');
-    expect(text).toContain('| lenet | 2.00 |');
+    expect(text).toMatch(/\| lenet +\| +2\.00 \|/);
     expect(text).toContain('`ort-2` onnxruntime-web, WebAssembly, 2 threads');
+  });
+  it('say which goals are met', () => {
+    const goals = goalsOf([saved]);
+    expect(goals.map(({ what, measured, met }) => [what, measured, met])).toEqual([
+      ['LeNet inference', '1.50×', false],
+    ]);
+    const use = { resident: 100, heap: 10, external: 50, values: 3 };
+    const memory = (last: number) => [
+      { case: 'mlp', contender: 'hebb', uses: [use, use, { ...use, external: last }] },
+    ];
+    expect(goalsOf([{ ...saved, infer: undefined!, memory: memory(50) }])[0]!.met).toBe(true);
+    expect(goalsOf([{ ...saved, infer: undefined!, memory: memory(2e6) }])[0]!.met).toBe(false);
+  });
+  it('put the newest Node first, and the older one under its name', () => {
+    const old = { ...saved, machine: { ...saved.machine, node: 'v20.1.0' } };
+    const titles = markdownDocument([old, saved]).match(/^## .*$/gm);
+    expect(titles).toEqual([
+      '## Goals',
+      '## Inference, batch 1: milliseconds a call',
+      '## Inference, batch 1: milliseconds a call, Node 20.1.0',
+    ]);
+  });
+  it('write the short table between markers', () => {
+    const page = 'a\n<!-- benchmarks: start -->\nold\n<!-- benchmarks: end -->\nb\n';
+    const text = betweenMarkers(page, readmeTable([saved]), 'README.md');
+    expect(text).toMatch(/^a\n<!-- benchmarks: start -->\n\n\| one thread/);
+    expect(text).toMatch(/\| run lenet +\| 2\.00 \| +3\.00 \(ort\) \| +1\.50× \|/);
+    expect(text).toMatch(/npm run bench -- infer`.*\n\n<!-- benchmarks: end -->\nb\n$/);
+    expect(text).not.toContain('old');
+    expect(() => betweenMarkers('no marks', '', 'README.md')).toThrow(/README.md has no/);
   });
   it('round to three digits', () => {
     expect([0.0123, 0.5, 1.234, 56.78, 123.4, NaN].map(digits)).toEqual([

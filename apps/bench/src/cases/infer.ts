@@ -1,5 +1,5 @@
 /** Inference of one item. */
-import { decoder, encoder, lstmClassifier } from '../models/sequence.ts';
+import { decoder, encoder, gruClassifier, lstmClassifier } from '../models/sequence.ts';
 import { leNet, mlp, mobileNetV2, resNet18, uNet } from '../models/vision.ts';
 import type { ForwardCase } from './case.ts';
 
@@ -38,6 +38,13 @@ export const infer: readonly ForwardCase[] = [
     inputs: { x: { shape: [1, 64, 64] } },
     tolerance: 1e-4,
     forward: (l, [x]) => lstmClassifier(l, x!),
+  },
+  {
+    family: 'infer',
+    name: 'gru',
+    inputs: { x: { shape: [1, 64, 64] } },
+    tolerance: 1e-4,
+    forward: (l, [x]) => gruClassifier(l, x!),
   },
   {
     family: 'infer',

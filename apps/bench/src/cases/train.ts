@@ -1,7 +1,7 @@
 /** Training steps: forward, backward, update. */
 import type { Layers } from '../models/layers.ts';
-import { decoder, lstmClassifier } from '../models/sequence.ts';
-import { discriminator, generator, leNet, mlp } from '../models/vision.ts';
+import { decoder, gruClassifier, lstmClassifier } from '../models/sequence.ts';
+import { discriminator, generator, leNet, mlp, resNet8 } from '../models/vision.ts';
 import { adam, sgd } from './case.ts';
 import type { OptimizerSettings, TrainCase } from './case.ts';
 
@@ -31,10 +31,15 @@ function classifier(
 const vocabulary = 65;
 const language = decoder({ layers: 4, heads: 4, width: 128 }, vocabulary);
 
+/** Parameters of the case that does nothing but update them. */
+export const adamCount = 10_000_000;
+
 export const train: readonly TrainCase[] = [
   classifier('mlp', [64, 784], mlp, sgd(0.05)),
   classifier('lenet', [32, 1, 28, 28], leNet, adam(1e-3)),
+  classifier('resnet8', [32, 3, 32, 32], resNet8, adam(1e-3)),
   classifier('lstm', [16, 64, 64], lstmClassifier, adam(1e-3)),
+  classifier('gru', [16, 64, 64], gruClassifier, adam(1e-3)),
   {
     family: 'train',
     name: 'decoder',
@@ -76,6 +81,22 @@ export const train: readonly TrainCase[] = [
         prefix: 'g.',
         optimizer: adam(2e-4, 0.5),
         loss: (l, _inputs, fake) => l.binaryCrossEntropy(discriminator(l, fake!), 1),
+      },
+    ],
+  },
+  {
+    family: 'train',
+    name: 'adam-10m',
+    inputs: {},
+    // Ten million squares, which some add up one after the other in float32.
+    tolerance: 2e-2,
+    // The cheapest gradient: all that is left is the update, which memory bounds.
+    phases: [
+      {
+        name: 'loss',
+        prefix: '',
+        optimizer: adam(1e-3),
+        loss: (l) => l.sumSquares(l.weights('w', { shape: [adamCount] })),
       },
     ],
   },

@@ -16,7 +16,21 @@ export type Command =
     }
   /** Calls for about this long, and at least once. */
   | { readonly do: 'measure'; readonly milliseconds: number }
+  /** So many calls, then a look at the memory. */
+  | { readonly do: 'watch'; readonly calls: number }
   | { readonly do: 'finish' };
+
+/** Bytes, after a garbage collection. */
+export interface MemoryUse {
+  /** Of the process. */
+  readonly resident: number;
+  /** Objects of JavaScript. */
+  readonly heap: number;
+  /** Outside of them: WebAssembly memories, arrays. */
+  readonly external: number;
+  /** Values that the library holds on its backend. */
+  readonly values: number;
+}
 
 export type Answer =
   | {
@@ -27,6 +41,7 @@ export type Answer =
       readonly outputs: readonly string[];
     }
   | { readonly did: 'measure'; readonly samples: readonly number[] }
+  | { readonly did: 'watch'; readonly use: MemoryUse }
   | { readonly did: 'finish'; readonly peakBytes: number }
   | { readonly did: 'fail'; readonly message: string };
 

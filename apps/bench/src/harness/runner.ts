@@ -8,6 +8,8 @@ export interface Loaded {
   run(): Promise<Float32Array>;
   /** What `run` gave in the layout of the case, where the contender's own is another. */
   arrange?(output: Float32Array): Float32Array;
+  /** Values that the library holds on its backend. */
+  values?(): number;
 }
 
 export interface Files {

@@ -1,10 +1,12 @@
 /** The child's side: one case, commanded by the parent. */
 import { writeSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { findCase } from '../cases/index.ts';
 import { workOf } from '../cases/work.ts';
 import { answerStream, encode } from './protocol.ts';
-import type { Answer, Command } from './protocol.ts';
+import type { Answer, Command, MemoryUse } from './protocol.ts';
 import type { Loaded, Runner } from './runner.ts';
 
 function answer(message: Answer): void {
@@ -32,6 +34,10 @@ export async function serve(runner: Runner): Promise<void> {
       } else if (command.do === 'measure') {
         if (loaded === undefined) throw new Error('nothing is loaded');
         answer({ did: 'measure', samples: await measure(loaded, command.milliseconds) });
+      } else if (command.do === 'watch') {
+        if (loaded === undefined) throw new Error('nothing is loaded');
+        for (let call = 0; call < command.calls; call++) await loaded.run();
+        answer({ did: 'watch', use: await memoryUse(loaded) });
       } else {
         // Kilobytes on every platform.
         answer({ did: 'finish', peakBytes: process.resourceUsage().maxRSS * 1024 });
@@ -74,6 +80,23 @@ async function measure(loaded: Loaded, milliseconds: number): Promise<number[]> 
     start = now;
   } while (start < end);
   return samples;
+}
+
+async function memoryUse(loaded: Loaded): Promise<MemoryUse> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  // Finalizers run between two turns, and leave garbage of their own.
+  for (let turn = 0; turn < 3; turn++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  const { rss, heapUsed, external } = process.memoryUsage();
+  return {
+    resident: rss,
+    heap: heapUsed,
+    external,
+    values: loaded.values?.() ?? 0,
+  };
 }
 
 /** The error's first lines, in one. */

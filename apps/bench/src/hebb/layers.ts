@@ -10,6 +10,7 @@ import {
   crossEntropy,
   embedding,
   gelu,
+  gru,
   layerNorm,
   leakyRelu,
   linear,
@@ -87,6 +88,19 @@ export class HebbLayers implements Layers<Tensor> {
     });
     return states.permute([1, 0, 2]);
   }
+  gru(x: Tensor, name: string): Tensor {
+    const p = (key: string) => this.#parameter(`${name}.${key}`);
+    const [states] = gru(x.permute([1, 0, 2]), {
+      weightIh: p('weight_ih'),
+      weightHh: p('weight_hh'),
+      biasIh: p('bias_ih'),
+      biasHh: p('bias_hh'),
+    });
+    return states.permute([1, 0, 2]);
+  }
+  weights(name: string): Tensor {
+    return this.#parameter(`${name}.weight`);
+  }
 
   attention(qkv: Tensor, { heads, causal }: { heads: number; causal: boolean }): Tensor {
     const [batch, time, width] = qkv.shape as [number, number, number];
@@ -144,6 +158,9 @@ export class HebbLayers implements Layers<Tensor> {
   binaryCrossEntropy(logits: Tensor, label: 0 | 1): Tensor {
     const target = label === 1 ? onesLike(logits) : zerosLike(logits);
     return binaryCrossEntropyWithLogits(logits, target);
+  }
+  sumSquares(x: Tensor): Tensor {
+    return x.mul(x).sum();
   }
 
   #weights(name: string, bias: boolean): [Tensor, Tensor | null] {

@@ -1,5 +1,5 @@
 /** Hebb: training steps. */
-import { compile } from '@hebb/core';
+import { compile, currentBackend } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { Parameter } from '@hebb/nn';
 import { Adam, SGD } from '@hebb/train';
@@ -48,5 +48,6 @@ export async function loadTraining(work: Work<TrainCase>): Promise<Loaded> {
       for (const input of inputs) input.dispose();
       return Float32Array.from(values);
     },
+    values: () => currentBackend().memory().buffers,
   };
 }

@@ -48,6 +48,10 @@ export interface Layers<T> {
   positions(x: T, name: string): T;
   /** One layer from a zero state. Shape: [B, T, I] -> [B, T, H]. */
   lstm(x: T, name: string, options: { readonly hidden: number }): T;
+  /** The same of gated units, whose reset gate scales the product and its bias. */
+  gru(x: T, name: string, options: { readonly hidden: number }): T;
+  /** Numbers that stand for themselves. */
+  weights(name: string, options: { readonly shape: readonly number[] }): T;
 
   // --- without ---
   /** Softmax attention of packed queries, keys and values. Shape: [B, T, 3 D] -> [B, T, D]. */
@@ -77,4 +81,6 @@ export interface Layers<T> {
   crossEntropy(logits: T, labels: T): T;
   /** Binary cross-entropy of logits against one label for all. */
   binaryCrossEntropy(logits: T, label: 0 | 1): T;
+  /** Sum of the squares of all elements. */
+  sumSquares(x: T): T;
 }

@@ -98,16 +98,15 @@ export class Recorder implements Layers<Value> {
     return this.#step('positions', [x], x.shape, {}, name);
   }
   lstm(x: Value, name: string, options: { hidden: number }): Value {
-    const [batch, time, inputs] = x.shape as [number, number, number];
-    const { hidden } = options;
-    const bound = 1 / Math.sqrt(hidden);
-    const draw: Draw = { kind: 'uniform', low: -bound, high: bound };
-    this.#declare({ name: `${name}.weight_ih`, shape: [4 * hidden, inputs], draw });
-    this.#declare({ name: `${name}.weight_hh`, shape: [4 * hidden, hidden], draw });
-    this.#declare({ name: `${name}.bias_ih`, shape: [4 * hidden], draw });
-    this.#declare({ name: `${name}.bias_hh`, shape: [4 * hidden], draw });
-    this.flops += 2 * batch * time * 4 * hidden * (inputs + hidden);
-    return this.#step('lstm', [x], [batch, time, hidden], options, name);
+    return this.#recurrent('lstm', 4, x, name, options);
+  }
+  gru(x: Value, name: string, options: { hidden: number }): Value {
+    return this.#recurrent('gru', 3, x, name, options);
+  }
+  weights(name: string, options: { shape: readonly number[] }): Value {
+    const draw: Draw = { kind: 'uniform', low: -1, high: 1 };
+    this.#declare({ name: `${name}.weight`, shape: options.shape, draw });
+    return this.#step('weights', [], options.shape, options, name);
   }
 
   attention(qkv: Value, options: { heads: number; causal: boolean }): Value {
@@ -162,6 +161,28 @@ export class Recorder implements Layers<Value> {
   }
   binaryCrossEntropy(logits: Value, label: 0 | 1): Value {
     return this.#step('binaryCrossEntropy', [logits], [], { label });
+  }
+  sumSquares(x: Value): Value {
+    return this.#step('sumSquares', [x], []);
+  }
+
+  #recurrent(
+    op: 'lstm' | 'gru',
+    gates: number,
+    x: Value,
+    name: string,
+    options: { hidden: number },
+  ): Value {
+    const [batch, time, inputs] = x.shape as [number, number, number];
+    const { hidden } = options;
+    const bound = 1 / Math.sqrt(hidden);
+    const draw: Draw = { kind: 'uniform', low: -bound, high: bound };
+    this.#declare({ name: `${name}.weight_ih`, shape: [gates * hidden, inputs], draw });
+    this.#declare({ name: `${name}.weight_hh`, shape: [gates * hidden, hidden], draw });
+    this.#declare({ name: `${name}.bias_ih`, shape: [gates * hidden], draw });
+    this.#declare({ name: `${name}.bias_hh`, shape: [gates * hidden], draw });
+    this.flops += 2 * batch * time * gates * hidden * (inputs + hidden);
+    return this.#step(op, [x], [batch, time, hidden], options, name);
   }
 
   #convWeight(x: Value, name: string, options: ConvOptions): void {

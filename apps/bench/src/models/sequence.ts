@@ -12,6 +12,11 @@ export function lstmClassifier<T>(l: Layers<T>, x: T): T {
   return l.linear(l.last(l.lstm(x, 'lstm', { hidden: 128 })), 'fc', { out: 10 });
 }
 
+/** The same with gated units. Shape: [B, T, I] -> [B, 10]. */
+export function gruClassifier<T>(l: Layers<T>, x: T): T {
+  return l.linear(l.last(l.gru(x, 'gru', { hidden: 128 })), 'fc', { out: 10 });
+}
+
 /** Blocks with normalisation first, as in GPT-2. Shape: [B, T, D] -> [B, T, D]. */
 function blocks<T>(
   l: Layers<T>,

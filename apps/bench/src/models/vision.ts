@@ -45,6 +45,25 @@ export function resNet18<T>(l: Layers<T>, x: T): T {
   return l.linear(l.globalAvgPool(y), 'fc', { out: 1000 });
 }
 
+/**
+ * He et al. 2015, section 4.2, with one block a stage and normalisation by the batch.
+ * Shape: [N, 3, 32, 32] -> [N, 10].
+ */
+export function resNet8<T>(l: Layers<T>, x: T): T {
+  const norm = (y: T, name: string, options: ConvOptions): T =>
+    l.batchNorm(l.conv(y, `${name}.conv`, { ...options, bias: false }), `${name}.norm`);
+  let y = l.activation(norm(x, 'stem', { out: 16, kernel: 3, padding: 1 }), 'relu');
+  [16, 32, 64].forEach((out, stage) => {
+    const stride = stage > 0 ? 2 : 1;
+    const name = `stage${stage}`;
+    let z = norm(y, `${name}.a`, { out, kernel: 3, stride, padding: 1 });
+    z = norm(l.activation(z, 'relu'), `${name}.b`, { out, kernel: 3, padding: 1 });
+    const skip = stride === 1 ? y : norm(y, `${name}.skip`, { out, kernel: 1, stride });
+    y = l.activation(l.add(z, skip), 'relu');
+  });
+  return l.linear(l.globalAvgPool(y), 'fc', { out: 10 });
+}
+
 /** Sandler et al. 2018, arXiv:1801.04381, width 1. Shape: [N, 3, 224, 224] -> [N, 1000]. */
 export function mobileNetV2<T>(l: Layers<T>, x: T): T {
   let y = l.convNorm(x, 'stem', { out: 32, kernel: 3, stride: 2, padding: 1, activation: 'relu6' });

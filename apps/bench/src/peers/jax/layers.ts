@@ -101,6 +101,27 @@ export class JaxLayers implements Layers<Array> {
     }
     return np.stack(states, 1);
   }
+  gru(x: Array, name: string, { hidden }: { hidden: number }): Array {
+    const p = (key: string) => this.#parameter(`${name}.${key}`);
+    const [batch, time] = x.shape as [number, number, number];
+    const given = np.matmul(x.ref, np.transpose(p('weight_ih'))).add(p('bias_ih'));
+    const weight = np.transpose(p('weight_hh'));
+    let h = np.zeros([batch, hidden]);
+    const states: Array[] = [];
+    for (const step of np.split(given, time, 1)) {
+      const inner = np.matmul(h.ref, weight.ref).add(p('bias_hh'));
+      const [xr, xz, xn] = np.split(np.reshape(step, [batch, 3 * hidden]), 3, 1) as Array[];
+      const [hr, hz, hn] = np.split(inner, 3, 1) as Array[];
+      const z = nn.sigmoid(xz!.add(hz!));
+      const n = np.tanh(xn!.add(nn.sigmoid(xr!.add(hr!)).mul(hn!)));
+      h = n.ref.add(z.mul(h.sub(n)));
+      states.push(h.ref);
+    }
+    return np.stack(states, 1);
+  }
+  weights(name: string): Array {
+    return this.#parameter(`${name}.weight`);
+  }
 
   attention(qkv: Array, { heads, causal }: { heads: number; causal: boolean }): Array {
     const [batch, time, width] = qkv.shape as [number, number, number];
@@ -163,6 +184,9 @@ export class JaxLayers implements Layers<Array> {
   }
   binaryCrossEntropy(logits: Array, label: 0 | 1): Array {
     return np.mean(nn.softplus(label === 1 ? np.negative(logits.ref) : logits.ref));
+  }
+  sumSquares(x: Array): Array {
+    return np.sum(np.square(x.ref));
   }
 
   /** A value for each channel, to broadcast over [N, C, H, W]. */

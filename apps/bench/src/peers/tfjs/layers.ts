@@ -112,6 +112,30 @@ export class TfjsLayers implements Layers<Tensor> {
     });
     return tf.stack(states, 1);
   }
+  gru(x: Tensor, name: string, { hidden }: { hidden: number }): Tensor {
+    const p = (key: string) => this.#parameter(`${name}.${key}`);
+    const [batch, time, inputs] = x.shape as [number, number, number];
+    const given = tf.add(
+      tf.matMul(tf.reshape(x, [batch * time, inputs]), p('weight_ih') as Tensor2D),
+      p('bias_ih'),
+    );
+    const steps = tf.unstack(tf.reshape(given, [batch, time, 3 * hidden]), 1);
+    const weight = p('weight_hh') as Tensor2D;
+    let h: Tensor = tf.zeros([batch, hidden]);
+    const states = steps.map((step) => {
+      const inner = tf.add(tf.matMul(h as Tensor2D, weight), p('bias_hh'));
+      const [xr, xz, xn] = tf.split(step, 3, 1) as [Tensor, Tensor, Tensor];
+      const [hr, hz, hn] = tf.split(inner, 3, 1) as [Tensor, Tensor, Tensor];
+      const z = tf.sigmoid(tf.add(xz, hz));
+      const n = tf.tanh(tf.add(xn, tf.mul(tf.sigmoid(tf.add(xr, hr)), hn)));
+      h = tf.add(n, tf.mul(z, tf.sub(h, n)));
+      return h;
+    });
+    return tf.stack(states, 1);
+  }
+  weights(name: string): Tensor {
+    return this.#parameter(`${name}.weight`);
+  }
 
   attention(qkv: Tensor, { heads, causal }: { heads: number; causal: boolean }): Tensor {
     const [batch, time, width] = qkv.shape as [number, number, number];
@@ -183,6 +207,9 @@ export class TfjsLayers implements Layers<Tensor> {
   binaryCrossEntropy(logits: Tensor, label: 0 | 1): Tensor {
     const wanted = label === 1 ? tf.onesLike(logits) : tf.zerosLike(logits);
     return tf.losses.sigmoidCrossEntropy(wanted, logits);
+  }
+  sumSquares(x: Tensor): Tensor {
+    return tf.sum(tf.square(x));
   }
 
   #normalize(x: Tensor, name: string, axes: number[]): Tensor {

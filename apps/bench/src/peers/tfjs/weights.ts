@@ -13,7 +13,7 @@ export function layoutsOf(c: Case): (parameter: string) => Layout {
   for (const { op, name, options } of record(c).recorder.steps) {
     if (name === undefined) continue;
     if (op === 'linear') layouts.set(`${name}.weight`, 'linear');
-    if (op === 'lstm') {
+    if (op === 'lstm' || op === 'gru') {
       layouts.set(`${name}.weight_ih`, 'linear').set(`${name}.weight_hh`, 'linear');
     }
     const grouped = 'groups' in options && Number(options.groups) > 1;

@@ -70,7 +70,9 @@ class Network:
         return self.parameters[name + ".weight"], bias
 
     def step(self, step):
-        return getattr(self, step["op"])(step.get("name"), step["options"])
+        # Its own helper has the name of one of the layers.
+        layer = "weights_" if step["op"] == "weights" else step["op"]
+        return getattr(self, layer)(step.get("name"), step["options"])
 
     def section(self, section):
         """A function of the inputs."""
@@ -141,6 +143,25 @@ class Network:
             return torch._VF.lstm(x, (zero, zero), flat, True, 1, 0.0, training, False, True)[0]
 
         return run
+
+    def gru(self, name, o):
+        keys = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        flat = [self.parameters[f"{name}.{key}"] for key in keys]
+        hidden = o["hidden"]
+        training = flat[0].requires_grad
+
+        def run(x):
+            zero = x.new_zeros(1, x.shape[0], hidden)
+            return torch._VF.gru(x, zero, flat, True, 1, 0.0, training, False, True)[0]
+
+        return run
+
+    def weights_(self, name, o):
+        weight = self.parameters[name + ".weight"]
+        return lambda: weight
+
+    def sumSquares(self, name, o):
+        return lambda x: x.square().sum()
 
     def attention(self, name, o):
         heads, causal = o["heads"], o["causal"]
