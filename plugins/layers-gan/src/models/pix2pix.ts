@@ -70,7 +70,7 @@ export class UnetGenerator extends Module {
       const plain = i === 0 || i === levels - 1;
       return new Sequential(
         ...(i === 0 ? [] : [new LeakyReLU(0.2)]),
-        new Conv2d(from, to, 4, { ...how, bias: plain || bias }),
+        new Conv2d(from, to, 4, { ...how, bias }),
         ...(plain ? [] : normed(to)),
       );
     });
