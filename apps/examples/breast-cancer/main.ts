@@ -1,0 +1,4 @@
+import { main } from '../common/example.ts';
+import { breastCancer } from './breast-cancer.ts';
+
+await main(breastCancer);

@@ -1,0 +1,4 @@
+import { main } from '../common/example.ts';
+import { wine } from './wine.ts';
+
+await main(wine);
