@@ -194,6 +194,79 @@ describe('scan', () => {
     await expectClose(row(x), [0, 5, 3]);
   });
 
+  describe('in segments', () => {
+    const weight = tensor([
+      [0.5, -0.3],
+      [0.2, 0.7],
+    ]);
+    const x = tensor([
+      [1, 2],
+      [-1, 0.5],
+      [0.3, -2],
+      [0.1, 0.4],
+      [-0.6, 1],
+      [2, 0.2],
+      [-0.5, 0.9],
+    ]);
+    const start = tensor([0.1, -0.2]);
+    const run = ([w, sequence, first]: readonly Tensor[], reverse: boolean, checkpoint?: number) =>
+      scan(
+        ([h], [e]) => {
+          const next = tanh(add(matmul(h!.reshape([1, 2]), w!).reshape([2]), e!));
+          return [[next], [mul(next, h!)]];
+        },
+        [first!],
+        [sequence!],
+        { reverse, checkpoint },
+      );
+    const loss = (inputs: readonly Tensor[], reverse: boolean, checkpoint?: number): Tensor => {
+      const [[last], [y]] = run(inputs, reverse, checkpoint);
+      return add(sum(mul(y!, inputs[1]!)), sum(last!));
+    };
+    const inputs = [weight, x, start];
+
+    it.each([false, true])('computes the same, gradients too (reverse %s)', async (reverse) => {
+      const all = (checkpoint?: number): Tensor[] => {
+        const [last, outputs] = run(inputs, reverse, checkpoint);
+        const first = grad((list: readonly Tensor[]) => loss(list, reverse, checkpoint));
+        const second = grad((list: readonly Tensor[]) => {
+          const [w, sequence] = first(list);
+          return add(sum(mul(w!, w!)), sum(mul(sequence!, sequence!)));
+        });
+        return [...last, ...outputs, ...first(inputs), ...second(inputs)];
+      };
+      const wanted = await Promise.all(all().map(numbers));
+      for (const checkpoint of [1, 2, 3, 7, 20]) {
+        const got = await Promise.all(all(checkpoint).map(numbers));
+        got.flat().forEach((value, i) => expect(value).toBeCloseTo(wanted.flat()[i]!, 3));
+      }
+    });
+
+    it('keeps the carries of the segments alone', () => {
+      const stackedBytes = (checkpoint?: number): number => {
+        const long = zeros([64, 2]);
+        const found = grad((list: readonly Tensor[]) => loss(list, false, checkpoint))([
+          weight,
+          long,
+          start,
+        ]);
+        const { nodes, values } = lower(traceGraph(found, []).graph);
+        return nodes
+          .filter(({ op }) => op.name === 'scan')
+          .flatMap(({ outputs, attrs }) => outputs.slice(Number(attrs['carries'])))
+          .reduce((total, id) => total + values[id]!.shape.reduce((a, b) => a * b, 4), 0);
+      };
+      // The gradient of the sequence itself is 64 steps long in both.
+      expect(stackedBytes(8)).toBeLessThan(stackedBytes() / 2);
+    });
+
+    it.each([0, -1, 1.5])('refuses segments of %s steps', (checkpoint) => {
+      expect(() => run(inputs, false, checkpoint)).toThrow(
+        /scan: checkpoint is a positive whole number of steps/,
+      );
+    });
+  });
+
   it.each<[string, () => unknown, RegExp]>([
     [
       'a carry that changes its shape',

@@ -11,6 +11,7 @@ import { sameShape } from '../shape.ts';
 import type { Tensor } from '../tensor.ts';
 import { zerosLike } from './constant.ts';
 import { add } from './elementwise.ts';
+import { concat, narrow, reshape } from './movement.ts';
 
 /**
  * Inputs of the node: constants (the same at every step), initial carries, sequences (leading axis: steps).
@@ -24,6 +25,8 @@ type ScanAttrs = {
   readonly length: number;
   /** Runs from the last step to the first; stacked outputs stay in the order of their inputs. */
   readonly reverse: boolean;
+  /** The gradient keeps the carries before each step and computes the rest of the step again. */
+  readonly recompute?: boolean;
 };
 
 const step = (x: Aval): Aval => ({ shape: x.shape.slice(1), dtype: x.dtype });
@@ -77,7 +80,19 @@ export interface ScanOptions {
   /** Number of steps; needed when there are no sequences. */
   readonly length?: number;
   readonly reverse?: boolean;
+  /**
+   * Steps of a segment, for long sequences: the gradient keeps the carries at the start of each segment and
+   * runs the segment again for what its steps need, so that memory is that of steps / checkpoint carries and
+   * of `checkpoint` steps (least near √steps) and the forward pass runs twice. Chen et al. 2016,
+   * arXiv:1604.06174. Default: what every step needs is kept.
+   */
+  readonly checkpoint?: number | undefined;
 }
+
+type ScanBody = (
+  carries: Tensor[],
+  elements: Tensor[],
+) => readonly [readonly Tensor[], readonly Tensor[]];
 
 /**
  * Runs `body(carries, elements) -> [new carries, outputs]` once for each step along the leading axis of
@@ -89,13 +104,10 @@ export interface ScanOptions {
 export const scan = withOp(
   scanOp,
   (
-    body: (
-      carries: Tensor[],
-      elements: Tensor[],
-    ) => readonly [readonly Tensor[], readonly Tensor[]],
+    body: ScanBody,
     init: readonly Tensor[],
     sequences: readonly Tensor[] = [],
-    { length, reverse = false }: ScanOptions = {},
+    { length, reverse = false, checkpoint }: ScanOptions = {},
   ): [Tensor[], Tensor[]] => {
     const steps = length ?? sequences[0]?.shape[0];
     sequences.forEach((x, i) => {
@@ -104,29 +116,73 @@ export const scan = withOp(
     if (steps === undefined) fail('scan', 'no sequence and no length given');
     if (!Number.isSafeInteger(steps) || steps < 0)
       fail('scan', 'the length is a non-negative integer', String(steps));
-    const carries = init.map((x) => placeholder(x));
-    const elements = sequences.map((x) => placeholder(step(x)));
-    const [next, outputs] = body(carries, elements);
-    if (next.length !== init.length)
-      fail(
-        'scan',
-        'the body returns another number of carries',
-        String(next.length),
-        String(init.length),
-      );
-    const { graph, captures } = traceBody([...next, ...outputs], [...carries, ...elements]);
-    return splitOutputs(
-      apply(scanOp, [...captures, ...init, ...sequences], {
-        body: graph,
-        constants: captures.length,
-        carries: init.length,
-        length: steps,
-        reverse,
-      }),
-      init.length,
-    );
+    if (checkpoint !== undefined) {
+      if (!Number.isSafeInteger(checkpoint) || checkpoint < 1)
+        fail('scan', 'checkpoint is a positive whole number of steps', String(checkpoint));
+      if (checkpoint < steps)
+        return scanSegments(body, init, sequences, { steps, reverse, size: checkpoint });
+    }
+    return scanSteps(body, init, sequences, { length: steps, reverse });
   },
 );
+
+function scanSteps(
+  body: ScanBody,
+  init: readonly Tensor[],
+  sequences: readonly Tensor[],
+  how: Pick<ScanAttrs, 'length' | 'reverse' | 'recompute'>,
+): [Tensor[], Tensor[]] {
+  const carries = init.map((x) => placeholder(x));
+  const elements = sequences.map((x) => placeholder(step(x)));
+  const [next, outputs] = body(carries, elements);
+  if (next.length !== init.length)
+    fail(
+      'scan',
+      'the body returns another number of carries',
+      String(next.length),
+      String(init.length),
+    );
+  const { graph, captures } = traceBody([...next, ...outputs], [...carries, ...elements]);
+  return splitOutputs(
+    apply(scanOp, [...captures, ...init, ...sequences], {
+      body: graph,
+      constants: captures.length,
+      carries: init.length,
+      ...how,
+    }),
+    init.length,
+  );
+}
+
+/** A loop over segments of `size` steps, each a loop of its own; the steps left over at the end go by themselves. */
+function scanSegments(
+  body: ScanBody,
+  init: readonly Tensor[],
+  sequences: readonly Tensor[],
+  { steps, reverse, size }: { steps: number; reverse: boolean; size: number },
+): [Tensor[], Tensor[]] {
+  const segments = Math.floor(steps / size);
+  const whole = segments * size;
+  const part = (from: number, count: number): Tensor[] =>
+    sequences.map((x) => narrow(x, 0, from, count));
+  const runSegments = (carries: readonly Tensor[]): [Tensor[], Tensor[]] => {
+    const [last, outputs] = scanSteps(
+      (inner, elements) => scanSteps(body, inner, elements, { length: size, reverse }),
+      carries,
+      part(0, whole).map((x) => reshape(x, [segments, size, ...x.shape.slice(1)])),
+      { length: segments, reverse, recompute: true },
+    );
+    return [last, outputs.map((y) => reshape(y, [whole, ...y.shape.slice(2)]))];
+  };
+  const rest = steps - whole;
+  if (rest === 0) return runSegments(init);
+  const runRest = (carries: readonly Tensor[]): [Tensor[], Tensor[]] =>
+    scanSteps(body, carries, part(whole, rest), { length: rest, reverse });
+  const [between, first] = reverse ? runRest(init) : runSegments(init);
+  const [last, second] = reverse ? runSegments(between) : runRest(between);
+  const outputs = first.map((y, i) => concat(reverse ? [second[i]!, y] : [y, second[i]!], 0));
+  return [last, outputs];
+}
 
 function splitOutputs(outputs: Tensor[], carries: number): [Tensor[], Tensor[]] {
   return [outputs.slice(0, carries), outputs.slice(carries)];
@@ -200,7 +256,7 @@ function dependsOn(
  * those of the constants.
  */
 function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (Tensor | null)[] {
-  const { body, constants, carries, length, reverse } = attrs;
+  const { body, constants, carries, length, reverse, recompute = false } = attrs;
   const real = (x: Aval): boolean => isFloat(x.dtype);
   const constantInputs = inputs.slice(0, constants);
   const initial = inputs.slice(constants, constants + carries);
@@ -224,17 +280,22 @@ function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (
   );
 
   // Everything that the step's gradient reads and that does not depend on cotangents is kept from the
-  // forward pass: constants as they are, the rest stacked.
+  // forward pass: constants as they are, the rest stacked. Where the step is to be computed again, that is
+  // only what it starts from.
   const cotangentHolders = incoming.filter((x) => x !== undefined);
-  const stepGradient = traceBody(found, cotangentHolders);
+  const again = recompute ? holders.slice(constants) : [];
+  const stepGradient = traceBody(found, [...cotangentHolders, ...again]);
   const kept = stepGradient.captures;
   const dependsOnStep = dependsOn(kept, holders.slice(constants));
   const residuals = kept.filter((x) => dependsOnStep(x));
 
   // Forward once more, with residuals as further outputs.
-  const wide = traceGraph([...results, ...residuals], holders).graph;
-  const again = apply(scanOp, inputs, { ...attrs, body: wide });
-  const stackedResiduals = again.slice(results.length);
+  const before = again.slice(0, carries);
+  const wide = traceGraph([...results, ...residuals, ...before], holders).graph;
+  const stackedResiduals = [
+    ...apply(scanOp, inputs, { ...attrs, body: wide }).slice(results.length),
+    ...(recompute ? inputs.slice(constants + carries) : []),
+  ];
 
   // What depends on constants alone is computed outside the loop.
   const outside = kept.filter((x) => !dependsOnStep(x));
@@ -258,6 +319,7 @@ function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (
       const sums = state.slice(realCarries.length);
       const perStep = sequence.slice(0, stackedCotangents.length);
       const residual = sequence.slice(stackedCotangents.length);
+      const started = residual.slice(residuals.length);
       const captured = kept.map((x) =>
         dependsOnStep(x) ? residual[residuals.indexOf(x)]! : outsideValues[outside.indexOf(x)]!,
       );
@@ -266,7 +328,7 @@ function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (
           ? carried[realCarries.indexOf(constants + i)]!
           : perStep[stackedCotangents.indexOf(i)]!,
       );
-      const out = inlineGraph(stepGradient.graph, [...captured, ...cotangents]);
+      const out = inlineGraph(stepGradient.graph, [...captured, ...cotangents, ...started]);
       const of = (i: number): Tensor => out[wanted.indexOf(i)]!;
       return [
         [...realCarries.map(of), ...realConstants.map((i, k) => add(sums[k]!, of(i)))],
