@@ -11,6 +11,7 @@ export * from './convolution.ts';
 export * from './cumulative.ts';
 export * from './decoding/boxes.ts';
 export * from './decoding/ctc.ts';
+export * from './decoding/scheduled.ts';
 export * from './decoding/search.ts';
 export * from './diagonals.ts';
 export * from './dropout.ts';

@@ -1,6 +1,6 @@
 /** Decoding, sequence losses and error rates, against full enumeration and published examples. */
 import { cpu } from '@hebb/backend-cpu';
-import { fromBits, gradients, init, random, tensor, zeros } from '@hebb/core';
+import { Generator, fromBits, gradients, init, random, tensor, zeros } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import * as ops from '../src/index.ts';
 
@@ -121,6 +121,88 @@ describe('search', () => {
   });
 });
 
+describe('a wide beam', () => {
+  it('keeps what sorting every continuation would keep, whatever the number of classes', async () => {
+    const classes = 50;
+    const table = random.normal(random.key(21), [classes, classes]).mul(2);
+    const logp = await listed(ops.logSoftmax(table, 1));
+    const step = (tokens: Tensor, state: Tensor): readonly [Tensor, Tensor] => [
+      table.gather(tokens, 0),
+      state,
+    ];
+    const [beams, maxLength] = [5, 3];
+    const found = await ops.beamSearch(step, zeros([1, 1]), {
+      start: 0,
+      end: classes - 1,
+      maxLength,
+      beams,
+    });
+    // The same by sorting all.
+    let live = [{ tokens: [] as number[], score: 0 }];
+    const finished: { tokens: number[]; score: number }[] = [];
+    for (let k = 0; k < maxLength; k++) {
+      const all = live.flatMap(({ tokens, score }) =>
+        Array.from({ length: classes }, (_, token) => ({
+          tokens: [...tokens, token],
+          score: score + logp[(tokens.at(-1) ?? 0) * classes + token]!,
+        })),
+      );
+      all.sort((a, b) => b.score - a.score);
+      const top = all.slice(0, 2 * beams);
+      const ends = top.filter(({ tokens }) => tokens.at(-1) === classes - 1);
+      finished.push(...ends.map(({ tokens, score }) => ({ tokens: tokens.slice(0, -1), score })));
+      live = top.filter((each) => !ends.includes(each)).slice(0, beams);
+    }
+    finished.push(...live);
+    finished.sort((a, b) => b.score - a.score);
+    expect(found.map(({ tokens }) => tokens)).toEqual(
+      finished.slice(0, beams).map(({ tokens }) => tokens),
+    );
+  });
+});
+
+describe('scheduled sampling', () => {
+  // The decoder's likeliest tokens: 1, 2, 3, 0.
+  const logits = tensor(
+    Float32Array.from(
+      [1, 2, 3, 0].flatMap((best) => [0, 1, 2, 3].map((c) => (c === best ? 4 : 0))),
+    ),
+    { shape: [1, 4, 4] },
+  );
+  const inputs = ints(9, 8, 7, 6).reshape([1, 4]);
+  it('feeds what the decoder said a step before, from none of it to all', async () => {
+    expect(await listed(ops.scheduledSampling(inputs, logits, 0))).toEqual([9, 8, 7, 6]);
+    expect(await listed(ops.scheduledSampling(inputs, logits, 1))).toEqual([9, 1, 2, 3]);
+    const one = inputs.narrow(1, 0, 1);
+    expect(await listed(ops.scheduledSampling(one, logits.narrow(1, 0, 1), 1))).toEqual([9]);
+  });
+  it('tosses a coin for each token, with a probability that may be a tensor', async () => {
+    const right = zeros([100, 100], 'int32');
+    const own = right.add(1);
+    const generator = new Generator(4);
+    const share = async (p: number | Tensor): Promise<number> =>
+      (await listed(ops.mixTokens(right, own, p, { generator }))).reduce((a, b) => a + b, 0) / 1e4;
+    expect(await share(0.3)).toBeCloseTo(0.3, 1);
+    expect(await share(tensor(0.8))).toBeCloseTo(0.8, 1);
+    expect(await share(0.3)).not.toBe(await share(0.3));
+  });
+  it('has no gradient through the tokens', async () => {
+    const mixed = ops.scheduledSampling(inputs, logits, 1);
+    expect(mixed.dtype).toBe('int32');
+    expect(() => ops.scheduledSampling(inputs, logits.narrow(1, 0, 3), 1)).toThrow(/logits/);
+    expect(() => ops.mixTokens(inputs, inputs, 2)).toThrow(/not a probability/);
+    expect(() => ops.mixTokens(inputs, inputs.narrow(1, 0, 2), 0.5)).toThrow(/do not fit/);
+  });
+  it('the share of right tokens falls as in the paper', () => {
+    expect(ops.teacherForcing.linear(0.1, { least: 0.5 })(3)).toBeCloseTo(0.7);
+    expect(ops.teacherForcing.linear(0.1, { least: 0.5 })(30)).toBe(0.5);
+    expect(ops.teacherForcing.exponential(0.9)(2)).toBeCloseTo(0.81);
+    const k = 10;
+    expect(ops.teacherForcing.inverseSigmoid(k)(k * Math.log(k))).toBeCloseTo(0.5);
+    expect(ops.teacherForcing.inverseSigmoid(k)(0)).toBeCloseTo(10 / 11);
+  });
+});
+
 describe('losses with masks', () => {
   it('count only what is inside', async () => {
     const logits = random.normal(random.key(8), [2, 3, 4]);
@@ -163,6 +245,32 @@ describe('attention', () => {
       expect(w[0]! + w[1]!).toBeCloseTo(1, 5);
     }
     expect(() => ops.multiplicativeAttention(query, keys, zeros([2, 4, 4]))).toThrow(/do not fit/);
+  });
+});
+
+describe('attention of several queries', () => {
+  it('is that of each', async () => {
+    const queries = random.normal(random.key(1), [2, 3, 4]);
+    const keys = random.normal(random.key(2), [2, 5, 4]);
+    const v = random.normal(random.key(3), [4]);
+    const mask = ops.lengthMask([3, 5], 5);
+    for (const attention of [
+      (query: Tensor) => ops.additiveAttention(query, keys, keys, v, mask),
+      (query: Tensor) => ops.multiplicativeAttention(query, keys, keys, mask),
+    ]) {
+      const [contexts, weights] = attention(queries);
+      expect([contexts.shape, weights.shape]).toEqual([
+        [2, 3, 4],
+        [2, 3, 5],
+      ]);
+      for (let step = 0; step < 3; step++) {
+        const [context] = attention(queries.narrow(1, step, 1).squeeze(1));
+        const want = await listed(context);
+        (await listed(contexts.narrow(1, step, 1))).forEach((x, i) =>
+          expect(x).toBeCloseTo(want[i]!, 5),
+        );
+      }
+    }
   });
 });
 

@@ -93,3 +93,15 @@ testLayer('MultiplicativeAttention', () => new MultiplicativeAttention(3, 4), {
   parameters: { 'key.weight': [3, 4] },
   backend,
 });
+testLayer('MultiplicativeAttention of several queries', () => new MultiplicativeAttention(3, 4), {
+  inputs: [
+    [2, 5, 3],
+    [2, 3, 4],
+  ],
+  output: [
+    [2, 5, 4],
+    [2, 5, 3],
+  ],
+  parameters: { 'key.weight': [3, 4] },
+  backend,
+});

@@ -75,6 +75,35 @@ export interface BeamResult {
   readonly score: number;
 }
 
+interface Candidate {
+  readonly row: number;
+  readonly token: number;
+  readonly score: number;
+}
+
+/** The `count` best continuations of all rows, best first; among equals the earlier row and token. */
+function bestOf(
+  values: Float32Array,
+  classes: number,
+  scores: readonly number[],
+  count: number,
+): Candidate[] {
+  const best: Candidate[] = [];
+  scores.forEach((before, row) => {
+    for (let token = 0; token < classes; token++) {
+      const score = before + values[row * classes + token]!;
+      // Most are worse than all that are kept: sorting every class would cost more than the network.
+      if (!Number.isFinite(score) || (best.length === count && !(score > best[count - 1]!.score))) {
+        continue;
+      }
+      let at = best.length === count ? count - 1 : best.length;
+      for (; at > 0 && best[at - 1]!.score < score; at--) best[at] = best[at - 1]!;
+      best[at] = { row, token, score };
+    }
+  });
+  return best;
+}
+
 /**
  * Beam search for one sequence. `state` holds one row on the batch axis; `step` is called with up to
  * `beams` rows. Returns the finished sequences found, best first; those cut off at maxLength count as
@@ -115,16 +144,9 @@ export async function beamSearch<S>(
     await realize(scores);
     const values = (await scores.data()) as Float32Array;
     const classes = scores.shape[1]!;
-    const candidates: { row: number; token: number; score: number }[] = [];
-    live.forEach(({ score }, row) => {
-      for (let token = 0; token < classes; token++) {
-        const total = score + values[row * classes + token]!;
-        if (Number.isFinite(total)) candidates.push({ row, token, score: total });
-      }
-    });
-    candidates.sort((a, b) => b.score - a.score);
-    const chosen: typeof candidates = [];
-    for (const candidate of candidates.slice(0, 2 * beams)) {
+    const total = live.map(({ score }) => score);
+    const chosen: Candidate[] = [];
+    for (const candidate of bestOf(values, classes, total, 2 * beams)) {
       if (candidate.token === end) finish(live[candidate.row]!.tokens, candidate.score);
       else if (chosen.length < beams) chosen.push(candidate);
     }

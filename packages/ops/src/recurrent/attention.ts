@@ -4,14 +4,22 @@ import type { Tensor } from '@hebb/core';
 import { requireTensor } from '../operands.ts';
 import { softmax } from '../softmax.ts';
 
-/** Weighted sum of the values by the softmax of the scores. Shape: scores [N, T] -> [N, V], [N, T]. */
+/** Weighted sums of the values by the softmax of the scores. Shape: scores [N, L, T] -> [N, L, V], [N, L, T]. */
 function attend(scores: Tensor, values: Tensor, mask: Tensor | undefined): Tensor[] {
-  const shown = mask === undefined ? scores : where(mask, scores, -Infinity);
-  const weights = softmax(shown, 1);
-  const [batch, steps] = weights.shape as [number, number];
-  const context = matmul(reshape(weights, [batch, 1, steps]), values);
-  return [reshape(context, [batch, values.shape[2]!]), weights];
+  const [batch, , steps] = scores.shape as [number, number, number];
+  const shown =
+    mask === undefined ? scores : where(reshape(mask, [batch, 1, steps]), scores, -Infinity);
+  const weights = softmax(shown, 2);
+  return [matmul(weights, values), weights];
 }
+
+/** One query for each sequence, or several: [N, K] as [N, 1, K]. */
+const several = (query: Tensor): Tensor =>
+  query.rank === 3 ? query : reshape(query, [query.shape[0]!, 1, query.shape[1]!]);
+
+/** What `attend` gave, with the axis of the queries only where there was one. */
+const asAsked = (results: Tensor[], query: Tensor): Tensor[] =>
+  query.rank === 3 ? results : results.map((x) => reshape(x, [x.shape[0]!, x.shape[2]!]));
 
 const additiveOp = composite('additiveAttention', {
   body: (
@@ -22,12 +30,16 @@ const additiveOp = composite('additiveAttention', {
     mask: Tensor | undefined,
   ): Tensor[] => {
     const [batch, steps, size] = keys.shape as [number, number, number];
-    const energy = tanh(keys.add(reshape(query, [batch, 1, size])));
-    const scores = reshape(matmul(energy, reshape(v, [size, 1])), [batch, steps]);
-    return attend(scores, values, mask);
+    const queries = several(query).shape[1]!;
+    const energy = tanh(
+      reshape(keys, [batch, 1, steps, size]).add(reshape(query, [batch, queries, 1, size])),
+    );
+    const scores = reshape(matmul(energy, reshape(v, [size, 1])), [batch, queries, steps]);
+    return asAsked(attend(scores, values, mask), query);
   },
   samples: [
     { in: [[2, 4], [2, 3, 4], [2, 3, 5], [4], null] },
+    { name: 'several queries', in: [[2, 2, 4], [2, 3, 4], [2, 3, 5], [4], null] },
     {
       name: 'masked',
       in: [
@@ -43,9 +55,8 @@ const additiveOp = composite('additiveAttention', {
 
 const multiplicativeOp = composite('multiplicativeAttention', {
   body: (query: Tensor, keys: Tensor, values: Tensor, mask: Tensor | undefined): Tensor[] => {
-    const [batch, steps, size] = keys.shape as [number, number, number];
-    const scores = reshape(matmul(keys, reshape(query, [batch, size, 1])), [batch, steps]);
-    return attend(scores, values, mask);
+    const scores = matmul(several(query), keys, { transposeB: true });
+    return asAsked(attend(scores, values, mask), query);
   },
   samples: [
     { in: [[2, 4], [2, 3, 4], [2, 3, 5], null] },
@@ -55,6 +66,15 @@ const multiplicativeOp = composite('multiplicativeAttention', {
         [2, 4],
         [2, 3, 4],
         [2, 3, 4],
+        { shape: [2, 3], dtype: 'bool', values: [1, 1, 0, 1, 0, 0] },
+      ],
+    },
+    {
+      name: 'several queries, masked',
+      in: [
+        [2, 2, 4],
+        [2, 3, 4],
+        [2, 3, 5],
         { shape: [2, 3], dtype: 'bool', values: [1, 1, 0, 1, 0, 0] },
       ],
     },
@@ -69,9 +89,10 @@ function check(
   mask: Tensor | null | undefined,
 ): void {
   for (const each of [query, keys, values]) requireTensor(op, each);
-  const [batch, size] = query.shape;
+  const batch = query.shape[0];
+  const size = query.shape.at(-1);
   const fits =
-    query.rank === 2 &&
+    (query.rank === 2 || query.rank === 3) &&
     keys.rank === 3 &&
     values.rank === 3 &&
     keys.shape[0] === batch &&
@@ -86,7 +107,7 @@ function check(
       [query, keys, values, ...(mask == null ? [] : [mask])]
         .map((x) => formatShape(x.shape))
         .join(', '),
-      '[N, K], [N, T, K], [N, T, V], mask [N, T]',
+      '[N, K] or [N, L, K], [N, T, K], [N, T, V], mask [N, T]',
     );
   }
 }
@@ -94,7 +115,7 @@ function check(
 /**
  * Scores `vᵀ tanh(query + key)` with both already projected to K. Bahdanau et al. 2015, arXiv:1409.0473.
  * Shape: query [N, K], keys [N, T, K], values [N, T, V], v [K], mask bool [N, T] (true: may be looked at)
- * -> [context [N, V], weights [N, T]].
+ * -> [context [N, V], weights [N, T]]; a query for each of L steps, [N, L, K], gives [N, L, V], [N, L, T].
  */
 export const additiveAttention = withOp(
   additiveOp.op,
@@ -114,7 +135,8 @@ export const additiveAttention = withOp(
 /**
  * Scores `queryᵀ key`, keys projected beforehand for the general form. Luong et al. 2015,
  * arXiv:1508.04025. Shape: query [N, K], keys [N, T, K], values [N, T, V], mask bool [N, T] (true: may be
- * looked at) -> [context [N, V], weights [N, T]].
+ * looked at) -> [context [N, V], weights [N, T]]; a query for each of L steps, [N, L, K], gives [N, L, V],
+ * [N, L, T].
  */
 export const multiplicativeAttention = withOp(
   multiplicativeOp.op,

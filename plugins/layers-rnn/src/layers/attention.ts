@@ -12,16 +12,16 @@ export interface AttentionOptions {
 }
 
 function checkQuery(layer: string, query: Tensor, size: number): void {
-  if (query.rank !== 2 || query.shape[1] !== size) {
-    fail(layer, 'query does not fit', formatShape(query.shape), `[N, ${size}]`);
+  if ((query.rank !== 2 && query.rank !== 3) || query.shape.at(-1) !== size) {
+    fail(layer, 'query does not fit', formatShape(query.shape), `[N, ${size}] or [N, L, ${size}]`);
   }
 }
 
 /**
  * Scores `vᵀ tanh(W_q query + W_k key)`. Bahdanau et al. 2015, arXiv:1409.0473. `project` the encoder's
- * outputs once, then call with a query for each step of the decoder.
+ * outputs once, then call with a query for each step of the decoder, or with those of all its steps.
  * Shape: query [N, Q], values [N, T, V], mask bool [N, T] (true: may be looked at) ->
- * [context [N, V], weights [N, T]].
+ * [context [N, V], weights [N, T]], or with queries [N, L, Q] -> [N, L, V], [N, L, T].
  */
 export class AdditiveAttention extends Module {
   readonly querySize: number;
@@ -56,9 +56,9 @@ export class AdditiveAttention extends Module {
 
 /**
  * Scores `queryᵀ W key`, Luong's general form. Luong et al. 2015, arXiv:1508.04025. `project` the
- * encoder's outputs once, then call with a query for each step of the decoder.
+ * encoder's outputs once, then call with a query for each step of the decoder, or with those of all its steps.
  * Shape: query [N, Q], values [N, T, V], mask bool [N, T] (true: may be looked at) ->
- * [context [N, V], weights [N, T]].
+ * [context [N, V], weights [N, T]], or with queries [N, L, Q] -> [N, L, V], [N, L, T].
  */
 export class MultiplicativeAttention extends Module {
   readonly querySize: number;
