@@ -280,6 +280,9 @@ describe.each(simds)('%s SIMD', (simd) => {
     ],
     ['tiles of two', 1, 24, 24, 1, [11, 12], [3, 3], [1, 1], one, [1, 1]],
     ['many images', 14, 4, 5, 1, [28, 28], [3, 3], [1, 1], one, [1, 1]],
+    ['positions through images', 5, 16, 34, 1, [7, 9], [3, 3], [2, 2], one, [1, 1]],
+    ['images of whole vectors', 3, 33, 50, 1, [5, 13], [2, 2], [2, 2], none, [1, 1]],
+    ['parts of images', 9, 4, 52, 2, [40, 31], [2, 3], [1, 2], none, [1, 1]],
   ];
 
   describe.each(cases)(

@@ -6,8 +6,10 @@ import { matmul } from '../matmul.ts';
 import type { StoreResult } from '../store.ts';
 import type { Target } from '../target.ts';
 import { correlation } from './direct.ts';
+import type { CorrelationSpec } from './direct.ts';
 import { product, reachedPadding } from './geometry.ts';
 import type { ConvGeometry } from './geometry.ts';
+import { correlationByPanels, wantsPanels } from './panels.ts';
 import { prepare, preparePlan } from './prepare.ts';
 import { winograd, winogradTile } from './winograd.ts';
 import type { WinogradSpec } from './winograd.ts';
@@ -71,24 +73,23 @@ export function conv(spec: ConvSpec, target: Target): Routine {
     })),
     { count: kernel[last]!, a: 4, b: tapColumns.map((at) => layout.column(at) * 4) },
   ];
-  const plan = (x: I32) =>
-    correlation(
-      {
-        images,
-        groups,
-        rows,
-        a: spec.weight,
-        aRow: perGroup * taps,
-        x,
-        xImage: channels * layout.channel,
-        xGroup: perGroup * layout.channel,
-        size: outSize,
-        strides: layout.strides.map((step, i) => step * stride[i]!),
-        depth,
-        store,
-      },
-      target,
-    );
+  const plan = (x: I32) => {
+    const given: CorrelationSpec = {
+      images,
+      groups,
+      rows,
+      a: spec.weight,
+      aRow: perGroup * taps,
+      x,
+      xImage: channels * layout.channel,
+      xGroup: perGroup * layout.channel,
+      size: outSize,
+      strides: layout.strides.map((step, i) => step * stride[i]!),
+      depth,
+      store,
+    };
+    return wantsPanels(given) ? correlationByPanels(given, target) : correlation(given, target);
+  };
   if (layout.bytes === 0) return { phases: [plan(spec.x)], shared: 0 };
   const sized = plan(i32.const(0));
   return {

@@ -16,6 +16,7 @@ import { madd, plus } from '../target.ts';
 import type { Target } from '../target.ts';
 import { product, reachedPadding } from './geometry.ts';
 import type { ConvGeometry } from './geometry.ts';
+import { kernelGradByPanels, rowsForPanels } from './kernel-grad-panels.ts';
 import { prepare, preparePlan } from './prepare.ts';
 import type { PreparedLayout } from './prepare.ts';
 
@@ -91,6 +92,21 @@ function grad(
     a: axis.a * 4,
     b: (axis.b as number) * 4,
   }));
+
+  if (rows >= rowsForPanels && columns >= 8 && images > 0) {
+    return kernelGradByPanels(
+      {
+        ...{ images, groups, rows, columns, positions, store, outer, inner, x },
+        g: spec.g,
+        gGroup: rows * positions * 4,
+        gImage: outChannels * positions * 4,
+        xGroup: perGroup * layout.channel * 4,
+        xImage: channels * layout.channel * 4,
+        columnOffset: (f, column) => tapOffset(f, spec, layout, column, 0, columns),
+      },
+      target,
+    );
+  }
 
   const emit: KernelPlan['emit'] = (f, begin, end, { own }) => {
     f.for(begin, end, 1, (item) => {
