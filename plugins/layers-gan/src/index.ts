@@ -16,6 +16,7 @@ export type {
   DcganGeneratorOptions,
   DcganOptions,
 } from './models/dcgan.ts';
+export { MinibatchStd } from './models/minibatch-std.ts';
 export { PatchDiscriminator, UnetGenerator } from './models/pix2pix.ts';
 export type {
   PatchDiscriminatorOptions,

@@ -14,9 +14,11 @@ import {
   Tanh,
   checkCount,
   checkOptions,
+  init,
   spectralNorm,
 } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
+import { MinibatchStd } from './minibatch-std.ts';
 import { dcganInit } from './start.ts';
 
 /** Settings that both networks share. */
@@ -48,6 +50,8 @@ export interface DcganDiscriminatorOptions extends DcganOptions {
    * class's vector with the last features: Miyato & Koyama 2018, arXiv:1802.05637.
    */
   readonly condition?: 'channel' | 'projection';
+  /** Show the last layer how much the batch's features differ, against mode collapse; default false. */
+  readonly minibatchStd?: boolean;
 }
 
 const shared = [
@@ -176,7 +180,7 @@ export class DcganDiscriminator extends Module {
   constructor(options: DcganDiscriminatorOptions = {}) {
     super();
     const op = 'DcganDiscriminator';
-    checkOptions(op, options, [...shared, 'norm', 'condition']);
+    checkOptions(op, options, [...shared, 'norm', 'condition', 'minibatchStd']);
     const { imageSize = 64, imageChannels = 3, features = 64, numClasses } = options;
     const { norm = 'batch', condition = 'channel', dtype = 'float32', generator } = options;
     if (!['batch', 'spectral', 'none'].includes(norm)) {
@@ -201,6 +205,10 @@ export class DcganDiscriminator extends Module {
       layers.push(new LeakyReLU(0.2));
       channels = next;
     }
+    if (options.minibatchStd === true) {
+      layers.push(new MinibatchStd());
+      channels += 1;
+    }
     if (!projects) layers.push(new Conv2d(channels, 1, start, { bias, ...how }));
     this.main = new Sequential(...layers);
     this.linear = projects ? new Linear(channels, 1, how) : undefined;
@@ -209,6 +217,11 @@ export class DcganDiscriminator extends Module {
         ? undefined
         : new Embedding(numClasses, projects ? channels : imageSize ** 2, how);
     dcganInit(this, generator);
+    if (this.embedding !== undefined) {
+      // Of unit size they would drown the image at the start.
+      const { weight } = this.embedding;
+      weight.set(init.normal(weight.shape, { std: 0.02, ...how }));
+    }
     if (norm !== 'spectral') return;
     const settings = generator === undefined ? {} : { generator };
     for (const layer of this.modules()) {
