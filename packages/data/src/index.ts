@@ -76,3 +76,48 @@ export { Imputer } from './table/imputer.ts';
 export type { ImputerOptions } from './table/imputer.ts';
 export { TablePipeline, labelEncoderFromJSON, transformerFromJSON } from './table/pipeline.ts';
 export type { TableTransformer } from './table/pipeline.ts';
+export { augment } from './augment/augment.ts';
+export type { AugmentOptions } from './augment/augment.ts';
+export { compose, randomApply } from './augment/picture.ts';
+export type { Fill, ImageTransform, Picture, Pixels } from './augment/picture.ts';
+export {
+  hflip,
+  randomAffine,
+  randomCrop,
+  randomHorizontalFlip,
+  randomResizedCrop,
+  randomRotation,
+  randomVerticalFlip,
+  resizePicture,
+  vflip,
+} from './augment/geometry.ts';
+export type {
+  Interpolation,
+  Padding,
+  PaddingMode,
+  RandomAffineOptions,
+  RandomCropOptions,
+  RandomResizedCropOptions,
+  RandomRotationOptions,
+  Spread,
+} from './augment/geometry.ts';
+export {
+  adjustBrightness,
+  adjustContrast,
+  adjustHue,
+  adjustSaturation,
+  adjustSharpness,
+  autocontrast,
+  colorJitter,
+  equalize,
+  posterize,
+  randomGrayscale,
+  solarize,
+} from './augment/colour.ts';
+export type { ColorJitterOptions, Jitter } from './augment/colour.ts';
+export { cutout, randomErasing } from './augment/erase.ts';
+export type { CutoutOptions, RandomErasingOptions } from './augment/erase.ts';
+export { randAugment } from './augment/rand-augment.ts';
+export type { RandAugmentOptions } from './augment/rand-augment.ts';
+export { cutmix, mixup } from './augment/mix.ts';
+export type { MixOptions } from './augment/mix.ts';

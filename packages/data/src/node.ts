@@ -8,3 +8,10 @@ export { readIdxFile, writeIdxFile } from './node/idx-file.ts';
 export { loadMnist } from './node/mnist.ts';
 export type { LoadMnistOptions, Mnist, MnistSource } from './node/mnist.ts';
 export type { Fetch } from './node/download.ts';
+export {
+  CIFAR10_CLASSES,
+  CIFAR10_NORMALIZATION,
+  loadCifar10,
+  readCifar10File,
+} from './node/cifar10.ts';
+export type { Cifar10, Cifar10Sample, LoadCifar10Options } from './node/cifar10.ts';

@@ -25,14 +25,14 @@ export class Subset<S extends Sample = Sample> implements Dataset<S> {
     return this.dataset.get(this.indices[index] as number);
   }
 
-  batch(indices: Indices): S {
+  batch(indices: Indices, epoch = 0): S {
     const chosen = new Uint32Array(indices.length);
     for (let i = 0; i < indices.length; i++) {
       const index = indices[i] as number;
       checkIndex('Subset.batch', index, this.length);
       chosen[i] = this.indices[index] as number;
     }
-    return fetchBatch(this.dataset, chosen);
+    return fetchBatch(this.dataset, chosen, epoch);
   }
 }
 
@@ -70,8 +70,15 @@ export class ConcatDataset<S extends Sample = Sample> implements Dataset<S> {
     return dataset.get(row);
   }
 
-  batch(indices: Indices): S {
-    return stack(Array.from(indices, (index) => this.get(index)));
+  batch(indices: Indices, epoch = 0): S {
+    const samples = Array.from(indices, (index) => {
+      checkIndex('ConcatDataset.batch', index, this.length);
+      const [dataset, row] = this.#locate(index);
+      return dataset.batch === undefined
+        ? dataset.get(row)
+        : unstack(dataset.batch([row], epoch), 0);
+    });
+    return stack(samples);
   }
 
   #locate(index: number): readonly [Dataset<S>, number] {
@@ -103,16 +110,16 @@ export function mapSamples<S extends Sample, T extends Sample>(
  */
 export function mapBatches<S extends Sample, T extends Sample>(
   dataset: Dataset<S>,
-  transform: (batch: S, indices: Indices) => T,
+  transform: (batch: S, indices: Indices, epoch: number) => T,
 ): Dataset<T> {
   return {
     length: dataset.length,
     get(index) {
       checkIndex('mapBatches', index, dataset.length);
-      return unstack(transform(fetchBatch(dataset, [index]), [index]), 0);
+      return unstack(transform(fetchBatch(dataset, [index]), [index], 0), 0);
     },
-    batch(indices) {
-      return transform(fetchBatch(dataset, indices), indices);
+    batch(indices, epoch = 0) {
+      return transform(fetchBatch(dataset, indices, epoch), indices, epoch);
     },
   };
 }

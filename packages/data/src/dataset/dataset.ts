@@ -19,8 +19,13 @@ export interface Dataset<S extends Sample = Sample> {
   readonly length: number;
   /** Sample `index`, 0 to `length` - 1. Its arrays may be views: do not write to them. */
   get(index: number): S;
-  /** The samples stacked in the order given, where that is faster than one by one. */
-  batch?(indices: Indices): S;
+  /**
+   * The samples stacked in the order given, where that is faster than one by one.
+   *
+   * @param epoch the pass over the data, from 0, for data sets whose samples change with it (augmentation);
+   *   `get` gives those of epoch 0.
+   */
+  batch?(indices: Indices, epoch?: number): S;
 }
 
 /** Throws unless `index` numbers a sample. */
@@ -79,10 +84,10 @@ export function unstack<S extends Sample>(batch: S, row: number): S {
 }
 
 /** The samples `indices` as one batch, by the data set's own `batch` where it has one. */
-export function fetchBatch<S extends Sample>(dataset: Dataset<S>, indices: Indices): S {
+export function fetchBatch<S extends Sample>(dataset: Dataset<S>, indices: Indices, epoch = 0): S {
   if (indices.length === 0) {
     throw new DataError('fetchBatch', 'a batch needs at least one sample', { kind: 'missing' });
   }
-  if (dataset.batch !== undefined) return dataset.batch(indices);
+  if (dataset.batch !== undefined) return dataset.batch(indices, epoch);
   return stack(Array.from(indices, (index) => dataset.get(index)));
 }

@@ -41,7 +41,10 @@ function sizesOf(parts: readonly number[], length: number): number[] {
 }
 
 /** One label for each sample. */
-function labelsOf(dataset: Dataset, stratify: string | ArrayLike<number | bigint | string>): string[] {
+function labelsOf(
+  dataset: Dataset,
+  stratify: string | ArrayLike<number | bigint | string>,
+): string[] {
   if (typeof stratify !== 'string') {
     if (stratify.length !== dataset.length) {
       throw new DataError('randomSplit', 'there is not one label for each sample', {

@@ -21,14 +21,19 @@ export interface Dataset<S extends Sample = Sample> {
   get(index: number): S;
   /**
    * The samples stacked in the order given, where that is faster than one by one. A promise where they are
-   * read or made elsewhere, in worker threads say: then a few are asked for ahead.
+   * read or made elsewhere, in worker threads say: then a few are asked for ahead. `epoch`, from 0, is for data
+   * sets whose samples change with it.
    */
-  batch?(indices: ArrayLike<number>): S | Promise<S>;
+  batch?(indices: ArrayLike<number>, epoch?: number): S | Promise<S>;
 }
 
 /** Samples by their own `batch`, or one by one with a new axis in front. */
-export function collate(dataset: Dataset, indices: Int32Array): Sample | Promise<Sample> {
-  if (dataset.batch !== undefined) return dataset.batch(indices);
+export function collate(
+  dataset: Dataset,
+  indices: Int32Array,
+  epoch = 0,
+): Sample | Promise<Sample> {
+  if (dataset.batch !== undefined) return dataset.batch(indices, epoch);
   const samples = Array.from(indices, (index) => dataset.get(index));
   const batch: Record<string, Column> = {};
   for (const [name, { dtype, shape }] of Object.entries<Column>(samples[0]!)) {

@@ -95,10 +95,11 @@ export function subset(dataset: Dataset, indices: Int32Array): Dataset {
     length: indices.length,
     get: (i) => dataset.get(indices[i]!),
     ...(batch !== undefined && {
-      batch: (wanted: ArrayLike<number>) =>
+      batch: (wanted: ArrayLike<number>, epoch?: number) =>
         batch.call(
           dataset,
           Int32Array.from(wanted, (i) => indices[i]!),
+          epoch,
         ),
     }),
   };

@@ -148,9 +148,9 @@ export class DataLoader<S extends Sample = Sample> {
     return plan;
   }
 
-  /** The batch of some samples. */
-  async batch(indices: Int32Array, index = 0): Promise<Batch> {
-    return this.#assemble(await collate(this.dataset, indices), indices, index);
+  /** The batch of some samples, as they are in an epoch. */
+  async batch(indices: Int32Array, index = 0, epoch = 0): Promise<Batch> {
+    return this.#assemble(await collate(this.dataset, indices, epoch), indices, index);
   }
 
   #assemble(host: Sample, indices: Int32Array, index: number): Batch {
@@ -175,15 +175,19 @@ export class DataLoader<S extends Sample = Sample> {
     return { tensors, host, indices, index, size: indices.length };
   }
 
-  /** The batches of a plan from one on, some of them asked for ahead. */
-  async *stream(plan: readonly Int32Array[], start = 0): AsyncGenerator<Batch, void, undefined> {
+  /** The batches of an epoch's plan from one on, some of them asked for ahead. */
+  async *stream(
+    plan: readonly Int32Array[],
+    start = 0,
+    epoch = 0,
+  ): AsyncGenerator<Batch, void, undefined> {
     const ahead: (Sample | Promise<Sample>)[] = [];
     let asked = start;
     // Only promises are worth asking for early: anything else is made while the caller waits.
     let depth = 0;
     for (let index = start; index < plan.length; index++) {
       while (asked < plan.length && asked <= index + depth) {
-        const host = collate(this.dataset, plan[asked]!);
+        const host = collate(this.dataset, plan[asked]!, epoch);
         if (host instanceof Promise) {
           depth = this.#prefetch;
           // It is awaited later; until then its failure is nobody's.
@@ -198,7 +202,7 @@ export class DataLoader<S extends Sample = Sample> {
 
   /** The batches of an epoch. */
   async *epoch(epoch = 0): AsyncGenerator<Batch, void, undefined> {
-    yield* this.stream(await this.plan(epoch));
+    yield* this.stream(await this.plan(epoch), 0, epoch);
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<Batch, void, undefined> {

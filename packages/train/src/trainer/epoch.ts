@@ -88,7 +88,7 @@ export async function trainEpoch(run: EpochRun): Promise<EpochRecord> {
   const pulse = new Pulse();
   let { samples, waited, lr } = start;
   const secondsNow = () => start.seconds + pulse.seconds;
-  const batches = loader.stream(plan, start.step);
+  const batches = loader.stream(plan, start.step, run.epoch);
   for (let k = start.step; k < steps; k++) {
     options.signal?.throwIfAborted();
     const asked = performance.now();
@@ -115,7 +115,7 @@ export async function trainEpoch(run: EpochRun): Promise<EpochRecord> {
     await step.totals.read();
     const failed = await step.failed();
     if (failed !== undefined) {
-      const again = engine.prepare(await loader.batch(plan[failed]!, failed));
+      const again = engine.prepare(await loader.batch(plan[failed]!, failed, run.epoch));
       const findings = await diagnose(engine.settings, again.inputs, again.target);
       throw nonFinite({ epoch, epochs, step: failed + 1, steps }, findings);
     }
