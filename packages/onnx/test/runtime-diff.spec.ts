@@ -4,51 +4,16 @@
  */
 import { cpu } from '@hebb/backend-cpu';
 import { init } from '@hebb/core';
-import { compareTensors, encodeModel, importOnnx, isTensor, makeAttribute } from '../src/index.ts';
-import type { ModelProto, Runtime, TensorData } from '../src/index.ts';
-import { onnxRuntime } from '../src/node.ts';
+import { makeAttribute } from '../src/index.ts';
+import type { ModelProto, TensorData } from '../src/index.ts';
+import { agree, floats } from './agree.ts';
 import { info, model, node } from './build.ts';
 
-let runtime: Runtime;
-beforeAll(async () => {
-  await init(cpu());
-  runtime = await onnxRuntime();
-});
-
-function floats(shape: readonly number[], seed = 1): TensorData {
-  let state = seed;
-  const size = shape.reduce((n, dim) => n * dim, 1);
-  const data = Float32Array.from({ length: size }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return (state / 2 ** 32) * 4 - 2;
-  });
-  return { dtype: 'float32', shape, data };
-}
+beforeAll(() => init(cpu()));
 
 const list = (value: readonly number[]) => makeAttribute('', { type: 'floats', value });
 const float = (value: number) => makeAttribute('', { type: 'float', value });
 const texts = (value: readonly string[]) => makeAttribute('', { type: 'strings', value });
-
-async function agree(
-  source: ModelProto,
-  inputs: Readonly<Record<string, TensorData>>,
-): Promise<void> {
-  const session = await runtime.load(encodeModel(source));
-  const expected = await session.run(inputs);
-  const actual = await importOnnx(source).runValues(inputs);
-  for (const [name, wanted] of Object.entries(expected)) {
-    const value = actual[name]!;
-    if (!isTensor(value)) throw new Error(`${name} is a ${value.kind}`);
-    const result = compareTensors(value, wanted, { rtol: 1e-4, atol: 1e-5 });
-    expect({
-      name,
-      ...result,
-      got: result.ok ? [] : [...value.data],
-      wanted: result.ok ? [] : [...wanted.data],
-    }).toMatchObject({ ok: true });
-  }
-  await session.release();
-}
 
 /** A model of one ai.onnx.ml node. */
 function ml(

@@ -84,7 +84,7 @@ interface FloatFormat {
   readonly exponent: number;
   readonly mantissa: number;
   readonly bias: number;
-  /** Code of NaN; formats without one saturate. */
+  /** Code of NaN, where there is one. */
   readonly nan: number | undefined;
   /** Code of the largest finite number. */
   readonly max: number;
@@ -197,10 +197,10 @@ export function encodeFloat(
   const keepsSign = unsignedZero === true ? and(negative, ne(zero, true)) : negative;
   const special = unsignedZero === true ? eq(bounded, nan ?? -1) : eq(bounded, -1);
   const signed = where(special, bounded, add(bounded, where(keepsSign, signBit, 0)));
-  // NaN keeps its sign where the format has a code for both.
+  // NaN keeps its sign where the format has a code for both, and is -0 where it has none.
   const nanCode =
     nan === undefined || unsignedZero === true
-      ? (nan ?? max)
+      ? (nan ?? signBit)
       : add(where(negative, signBit, 0), nan);
   return { kind: 'coded', dtype, codes: cast(where(ne(x, x), nanCode, signed), 'uint8') };
 }

@@ -176,6 +176,8 @@ function linearAttention(c: Call): Tensor[] {
   const delta = rule.endsWith('delta');
   const decay = gated ? stepwise(c.tensor(4), kvHeads) : undefined;
   const beta = delta && c.has(5) ? stepwise(c.tensor(5), c.shape(5)[2]!) : undefined;
+  // What is erased may be another key than what is written to.
+  const erase = delta && c.has(6) ? stepwise(c.tensor(6), kvHeads) : undefined;
   const given = c.attr.float('scale', 0);
   const scale = given === 0 ? 1 / Math.sqrt(q.shape[3]!) : given;
   const sequences = [
@@ -184,17 +186,20 @@ function linearAttention(c: Call): Tensor[] {
     v,
     ...(decay === undefined ? [] : [decay]),
     ...(beta === undefined ? [] : [beta]),
+    ...(erase === undefined ? [] : [erase]),
   ];
   const [[last], [outputs]] = scan(
     ([memory], elements) => {
-      const [qt, kt, vt] = elements as [Tensor, Tensor, Tensor];
-      const dt = decay === undefined ? undefined : elements[3]!;
-      const bt = beta === undefined ? undefined : elements[elements.length - 1]!;
+      const [qt, kt, vt, ...rest] = elements as [Tensor, Tensor, Tensor, ...Tensor[]];
+      const dt = decay && rest.shift();
+      const bt = beta && rest.shift();
+      const et = erase && rest.shift();
       const faded = dt === undefined ? memory! : mul(memory!, exp(dt).unsqueeze(-1));
       const column = kt.unsqueeze(-1);
       let write = vt;
       if (delta) {
-        const seen = matmul(faded, column, { transposeA: true }).squeeze(-1);
+        const erased = et === undefined ? column : mul(et, kt).unsqueeze(-1);
+        const seen = matmul(faded, erased, { transposeA: true }).squeeze(-1);
         write = sub(vt, seen);
         if (bt !== undefined) write = mul(bt, write);
       }

@@ -59,10 +59,18 @@ function transposed(c: Call): Tensor {
     }
     const target = wanted?.slice(-spatial)[i] ?? x.shape[2 + i]! * stride[i]!;
     const total = Math.max(0, full - target);
-    sizes.push(target);
+    // Nothing is added by SAME where the kernels do not reach: as shape inference and ONNX Runtime have it.
+    sizes.push(wanted === undefined ? full - total : target);
     const half = Math.floor(total / 2);
     return mode === 'SAME_UPPER' ? [half, total - half] : [total - half, half];
   });
+  // What is cropped is computed first.
+  c.sized(
+    kernel.reduce((n, k, i) => {
+      const span = (x.shape[2 + i]! - 1) * stride[i]! + (k - 1) * dilation[i]! + 1;
+      return n * Math.max(span, sizes[i]!);
+    }, 1),
+  );
   const groups = c.attr.int('group', 1);
   // A result wider than the kernels reach (output_padding beyond the stride) ends in zeros.
   const reachable = kernel.map((k, i) => {

@@ -6,6 +6,7 @@ import {
   div,
   dtypeInfo,
   isDType,
+  isFloat,
   matmul,
   maximum,
   minimum,
@@ -58,7 +59,8 @@ function spread(v: Tensor, x: readonly number[], axis: number, block: number): T
 }
 
 function axisOf(c: Call, rank: number): number {
-  return rank === 0 ? 0 : normalizeAxis(c.op, c.attr.int('axis', 1), rank === 1 ? 2 : rank);
+  // The default of 1 is meant for matrices and beyond.
+  return rank <= 1 ? 0 : normalizeAxis(c.op, c.attr.int('axis', 1), rank);
 }
 
 export function toRange(c: Call, y: Tensor, dtype: OnnxDtype): Value {
@@ -80,8 +82,12 @@ function quantize(c: Call): Value {
     : number === 0
       ? 'uint8'
       : c.dtypeAttribute('output_dtype');
-  const scale = spread(cast(scaleValue, 'float32'), x.shape, axis, block);
-  const y = div(cast(x, 'float32'), scale);
+  const scale = spread(scaleValue, x.shape, axis, block);
+  // Divided in the type of the scale, or the one that is asked for.
+  const own = isFloat(scale.dtype) ? scale.dtype : 'float32';
+  const precision = c.attr.int('precision', 0);
+  const type = precision === 0 ? own : c.coreDType(c.dtypeAttribute('precision'));
+  const y = cast(div(cast(x, type), cast(scale, type)), 'float32');
   if (isNarrowFloat(dtype))
     return encodeFloat(y, dtype, { saturate: c.attr.bool('saturate', true) });
   const zero = c.has(2) ? spread(cast(decoded(c, c.value(2)), 'float32'), x.shape, axis, block) : 0;

@@ -84,11 +84,13 @@ const average: Reduce = (x, axes, keep) => {
   return divTrunc(sum(x, axes, keep), count);
 };
 
-/** log Σ exp(x); of nothing, and of integers, which are taken as floats. */
+/** log Σ exp(x), also of nothing. Integers are taken as floats and cut back. */
 const logSumExp: Reduce = (x, axes, keep) => {
   const empty = axes.some((axis) => x.shape[axis] === 0);
-  return empty ? log(sum(exp(x), axes, keep)) : logsumexp(x, axes, keep);
+  return cast(empty ? log(sum(exp(x), axes, keep)) : logsumexp(x, axes, keep), x.dtype);
 };
+
+const logSum: Reduce = (x, axes, keep) => cast(log(sum(x, axes, keep)), x.dtype);
 
 function hardmax(x: Tensor, axis: number): Tensor {
   const at = argmax(x, axis, true);
@@ -143,7 +145,7 @@ export const reductionOperators: OperatorTable = {
   ReduceSumSquare: reducer((x, axes, keep) => sum(mul(x, x), axes, keep), {
     noop: (x) => mul(x, x),
   }),
-  ReduceLogSum: reducer((x, axes, keep) => log(sum(x, axes, keep)), { noop: log }),
+  ReduceLogSum: reducer(logSum, { noop: (x) => cast(log(x), x.dtype) }),
   ReduceLogSumExp: reducer(logSumExp),
   Softmax: overAxis((x, axis) => (x.size === 0 ? x : softmax(x, axis))),
   LogSoftmax: overAxis((x, axis) => (x.size === 0 ? x : logSoftmax(x, axis))),

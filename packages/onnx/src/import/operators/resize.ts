@@ -35,7 +35,10 @@ interface Taps {
   readonly outside: boolean[] | undefined;
 }
 
-/** Place in the input of output element x. */
+/**
+ * Place in the input of output element x. With scales of float32 the quotient is one, too: whether a place
+ * falls on an element or just before it decides which one is nearest.
+ */
 function source(
   x: number,
   input: number,
@@ -44,28 +47,30 @@ function source(
   transform: string,
   roi: readonly [number, number],
 ): number {
+  const quotient = (a: number): number =>
+    Math.fround(scale) === scale ? Math.fround(a / scale) : a / scale;
   // Scales that were given make a width that need not be whole.
   const width = input * scale;
   switch (transform) {
     case 'half_pixel':
-      return (x + 0.5) / scale - 0.5;
+      return quotient(x + 0.5) - 0.5;
     case 'half_pixel_symmetric': {
       const centre = input / 2;
       const offset = centre * (1 - output / width);
-      return offset + (x + 0.5) / scale - 0.5;
+      return offset + quotient(x + 0.5) - 0.5;
     }
     case 'pytorch_half_pixel':
-      return width > 1 ? (x + 0.5) / scale - 0.5 : 0;
+      return output > 1 ? quotient(x + 0.5) - 0.5 : 0;
     case 'align_corners':
       return width === 1 ? 0 : (x * (input - 1)) / (width - 1);
     case 'tf_crop_and_resize': {
       const [start, end] = roi;
-      return width > 1
-        ? start * (input - 1) + (x * (end - start) * (input - 1)) / (width - 1)
+      return output > 1
+        ? start * (input - 1) + (x * (end - start) * (input - 1)) / (output - 1)
         : 0.5 * (start + end) * (input - 1);
     }
     default:
-      return x / scale;
+      return quotient(x);
   }
 }
 
@@ -193,7 +198,8 @@ function target(c: Call, shape: readonly number[]): Target {
     return {
       axes,
       scales: given,
-      sizes: axes.map((axis, k) => Math.floor(shape[axis]! * given[k]!)),
+      // In the precision of the scales: 5 · 1.4 is 7.
+      sizes: axes.map((axis, k) => Math.floor(Math.fround(shape[axis]! * given[k]!))),
     };
   }
   const sizes = c.maybeInts(3) ?? c.invalid('neither scales nor sizes are given');

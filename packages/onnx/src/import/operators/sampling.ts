@@ -122,11 +122,13 @@ function gridSample(c: Call): Tensor {
     const g = reshape(narrow(flatGrid, 2, sizes.length - 1 - k, 1), [batch, points]);
     let place = align ? mul(add(g, 1), (n - 1) / 2) : div(sub(mul(add(g, 1), n), 1), 2);
     if (mode === 'nearest') place = round(place);
-    if (padding === 'border') place = minimum(maximum(place, 0), n - 1);
-    if (padding === 'reflection') {
+    if (padding !== 'zeros') {
       const [low, high] = bounds[k]!;
+      // A place between the outermost element and its edge stays: the cubic kernel tells it apart.
       const outside = or(lt(place, low), lt(high, place));
-      place = where(outside, reflect(place, low, high), place);
+      const inside =
+        padding === 'border' ? minimum(maximum(place, 0), n - 1) : reflect(place, low, high);
+      place = where(outside, inside, place);
     }
     return place;
   });

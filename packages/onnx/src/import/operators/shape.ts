@@ -89,7 +89,10 @@ function sliced(c: Call, x: Tensor): Tensor {
   const flips: number[] = [];
   axes.forEach((axisIn, k) => {
     const axis = normalizeAxis(c.op, axisIn, x.rank);
-    const { start, count, step } = resolveSlice(x.shape[axis]!, [starts[k]!, ends[k]!, steps[k]!]);
+    // Backwards, a start before the first element is the first element, unlike in NumPy.
+    const size = x.shape[axis]!;
+    const begin = steps[k]! < 0 ? Math.max(starts[k]!, -size) : starts[k]!;
+    const { start, count, step } = resolveSlice(size, [begin, ends[k]!, steps[k]!]);
     if (step < 0) flips.push(axis);
     from[axis] = count === 0 ? 0 : step > 0 ? start : start + (count - 1) * step;
     sizes[axis] = count;
