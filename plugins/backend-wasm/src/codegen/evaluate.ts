@@ -14,6 +14,7 @@ import {
 } from './affine.ts';
 import { bitcastLanes, bitcastScalar, castLanes, castScalar } from './cast.ts';
 import { applyScalar, constantScalar } from './scalar.ts';
+import { isWide } from './helpers.ts';
 import type { OpContext } from './scalar.ts';
 import { bytesOf } from './types.ts';
 import type { Value } from './types.ts';
@@ -100,6 +101,27 @@ export class Evaluator {
       default:
         this.define(instruction.id, this.#value(instruction));
     }
+  }
+
+  /**
+   * An instruction for several vectors at once. Where it is a polynomial, two go through it side by side:
+   * with more the machine runs out of registers.
+   */
+  static stepAll(list: readonly Evaluator[], instruction: Instruction): void {
+    if (instruction.op === 'apply' && isWide(instruction.name) && instruction.dtype === 'float32') {
+      const { id, name, dtype } = instruction;
+      const args = list.map((x) => x.get(instruction.args[0]!));
+      if (args.every(({ vector }) => vector)) {
+        for (let i = 0; i < list.length; i += 2) {
+          const { f, helpers } = list[i]!.context;
+          const some = args.slice(i, i + 2).map(lanesOf);
+          const results = helpers.inlineAll(f, name, some);
+          results.forEach((code, k) => list[i + k]!.define(id, { dtype, code, vector: true }));
+        }
+        return;
+      }
+    }
+    for (const x of list) x.step(instruction);
   }
 
   #value(instruction: Defining): Value {

@@ -51,6 +51,11 @@ function generateAll(): void {
   });
 }
 
+/** Functions that take several vectors side by side. */
+const wideFunctions = { exp, expm1, tanh, erf } as const;
+export type WideFunction = keyof typeof wideFunctions;
+export const isWide = (name: string): name is WideFunction => Object.hasOwn(wideFunctions, name);
+
 export class Helpers {
   readonly module: ModuleBuilder;
   readonly target: Target;
@@ -77,22 +82,24 @@ export class Helpers {
     const argument = f.let(x);
     switch (name) {
       case 'exp':
-        return exp(f, target, argument);
       case 'expm1':
-        return expm1(f, target, argument);
+      case 'tanh':
+      case 'erf':
+        return this.inlineAll(f, name, [argument])[0]!;
       case 'log':
         return log(f, target, argument);
       case 'log1p':
         return log1p(f, target, argument);
-      case 'tanh':
-        return tanh(f, target, argument);
-      case 'erf':
-        return erf(f, target, argument);
       case 'sin':
         return sinOrCos(f, target, argument, 0, this.host('sin'));
       case 'cos':
         return sinOrCos(f, target, argument, 1, this.host('cos'));
     }
+  }
+
+  /** The same of several vectors side by side. */
+  inlineAll(f: FunctionBuilder, name: WideFunction, x: readonly V128[]): readonly V128[] {
+    return wideFunctions[name](f, this.target, x);
   }
 
   /** The function of four lanes, as a call. */

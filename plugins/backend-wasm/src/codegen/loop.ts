@@ -136,7 +136,7 @@ class Emitter {
       f.forLocal(at, stop, 1, () => f.scope(() => turn(1, 1)));
       return;
     }
-    const most = this.#copies(size);
+    const most = this.#copies(size, this.#kernel.stages);
     this.#vectorLoop(at, stop, size, most, turn);
   }
 
@@ -166,8 +166,8 @@ class Emitter {
   }
 
   /** Vectors at once: fewer where the code is long. */
-  #copies(size: number): number {
-    const length = this.#kernel.stages.reduce((sum, { code }) => sum + code.length, 0);
+  #copies(size: number, stages: readonly Stage[]): number {
+    const length = stages.reduce((sum, { code }) => sum + code.length, 0);
     if (size >= 16 && length <= 8) return 4;
     return size >= 8 && length <= 32 ? 2 : 1;
   }
@@ -192,11 +192,12 @@ class Emitter {
     }
   }
 
-  #innerStage({ code }: Stage, copies: readonly Copy[]): void {
+  #innerStage(stage: Stage, copies: readonly Copy[]): void {
+    const { code } = stage;
     const { dims, outer } = this.#kernel;
     const inside = this.#direction.inner ? this.#direction.variable : -1;
     const searched = new Map(code.flatMap((x) => ('id' in x ? [[x.id, x] as const] : [])));
-    const most = inside < 0 ? 1 : this.#copies(dims[inside]!);
+    const most = inside < 0 ? 1 : this.#copies(dims[inside]!, [stage]);
     const sums = code.flatMap((x) =>
       x.op === 'reduce' || x.op === 'argreduce'
         ? [
@@ -398,7 +399,7 @@ class Emitter {
  * other, close enough for the machine to overlap them.
  */
 function runTogether(evaluators: readonly Evaluator[], code: readonly Instruction[]): void {
-  for (const instruction of code) for (const x of evaluators) x.step(instruction);
+  for (const instruction of code) Evaluator.stepAll(evaluators, instruction);
 }
 
 /** One reduction of an inner stage, for all copies. */

@@ -1,14 +1,17 @@
 /**
- * exp, expm1, log, log1p, tanh and erf of four float32 at once. Argument reduction after Cody and Waite (Software
+ * exp, expm1, log, log1p, tanh and erf of four float32 at once, of all but the logarithms several such
+ * vectors side by side. Argument reduction after Cody and Waite (Software
  * Manual for the Elementary Functions, 1980); the polynomials are minimax fits on the reduced ranges, below
  * 5e-9 relative. Errors against the exact result stay within 2 units in the last place, of tanh and erf within 3.
  */
 import { f32x4, i32, i32x4, v128 } from '../wasm/index.ts';
 import type { FunctionBuilder, V128 } from '../wasm/index.ts';
-import { madd, nmadd } from '../routines/target.ts';
+import { madd } from '../routines/target.ts';
 import type { Target } from '../routines/target.ts';
 import { float as c, int } from './constants.ts';
 import { polynomial } from './polynomial.ts';
+import { Wide } from './wide.ts';
+import type { Vectors } from './wide.ts';
 
 /** ln 2 in two parts: the first has few enough bits that its products with exponents are exact. */
 const ln2High = 0.693359375;
@@ -18,52 +21,50 @@ const ln2Low = -2.12194440054690583e-4;
 const expTail = [0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814465];
 /** (log((1 + s) / (1 - s)) - 2 s) / s³ in s². */
 const logTail = [0.6666666, 0.40000337, 0.28537238, 0.23583572];
-/** 2 to an integer power between -126 and 127. */
-export const powerOfTwo = (n: V128): V128 => i32x4.shl(i32x4.add(n, int(127)), i32.const(23));
-
-/** Adding it rounds to an integer, which then stands in the low bits. */
-const rounder = 1.5 * 2 ** 23;
+/** 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits. */
 const rounderBits = 0x4b400000;
 
 interface Reduced {
   /** n as float and as integer. */
-  readonly n: V128;
-  readonly whole: V128;
-  readonly r: V128;
-  readonly tail: V128;
+  readonly n: Vectors;
+  readonly whole: Vectors;
+  readonly r: Vectors;
+  readonly tail: Vectors;
 }
 
 /** x = n ln 2 + r, and the polynomial r²·(…) of exp(r) - 1 = r + r²·(…). */
-function reduce(f: FunctionBuilder, t: Target, x: V128): Reduced {
-  const shifted = f.let(madd(t, x, c(Math.LOG2E), c(rounder)));
-  const n = f.let(f32x4.sub(shifted, c(rounder)));
-  const whole = f.let(i32x4.sub(shifted, int(rounderBits)));
-  const r = f.let(nmadd(t, n, c(ln2Low), nmadd(t, n, c(ln2High), x)));
-  const tail = f32x4.mul(polynomial(f, t, r, expTail), f32x4.mul(r, r));
-  return { n, whole, r, tail: f.let(tail) };
+function reduce(w: Wide, x: Vectors): Reduced {
+  const magic = w.int(rounderBits);
+  const shifted = w.madd(x, w.float(Math.LOG2E), magic);
+  const n = w.sub(shifted, magic);
+  const whole = w.each(shifted, (value) => i32x4.sub(value, magic));
+  const r = w.nmadd(n, w.float(ln2Low), w.nmadd(n, w.float(ln2High), x));
+  const tail = w.mul(w.polynomial(r, expTail), w.mul(r, r));
+  return { n, whole, r, tail };
 }
 
-export function exp(f: FunctionBuilder, t: Target, x: V128): V128 {
+export function exp(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
+  const w = new Wide(f, t);
   // Beyond these the result is 0 or infinite; written so that NaN stays.
-  const inRange = f.let(f32x4.pmax(f32x4.pmin(x, c(89)), c(-104)));
-  const { whole, r, tail } = reduce(f, t, inRange);
-  const y = f32x4.add(f32x4.add(tail, r), c(1));
+  const { whole, r, tail } = reduce(w, w.clamp(list, -104, 89));
+  const y = w.add(w.add(tail, r), w.float(1));
   // In two steps: one would overflow at 128 and lose the subnormal results.
-  const half = f.let(i32x4.shrS(whole, i32.const(1)));
-  const rest = powerOfTwo(i32x4.sub(whole, half));
-  return f.let(f32x4.mul(f32x4.mul(y, powerOfTwo(half)), rest));
+  const half = w.each(whole, (value) => i32x4.shrS(value, i32.const(1)));
+  const rest = w.each(whole, (value, i) => i32x4.sub(value, half[i]!));
+  return w.mul(w.mul(y, w.powerOfTwo(half)), w.powerOfTwo(rest));
 }
 
-export function expm1(f: FunctionBuilder, t: Target, x: V128): V128 {
-  const inRange = f.let(f32x4.pmax(f32x4.pmin(x, c(89)), c(-20)));
-  const { n, whole, r, tail } = reduce(f, t, inRange);
-  const q = f.let(f32x4.add(tail, r));
+export function expm1(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
+  const w = new Wide(f, t);
+  const { n, whole, r, tail } = reduce(w, w.clamp(list, -20, 89));
+  const q = w.add(tail, r);
   // 2ⁿ q + (2ⁿ - 1), with half of 2ⁿ and doubled at the end: 2¹²⁸ does not exist.
-  const scale = f.let(powerOfTwo(i32x4.sub(whole, int(1))));
-  const y = f.let(madd(t, scale, q, f32x4.sub(scale, c(0.5))));
-  const doubled = f32x4.add(y, y);
+  const one = w.int(1);
+  const scale = w.powerOfTwo(w.each(whole, (value) => i32x4.sub(value, one)));
+  const y = w.madd(scale, q, w.sub(scale, w.float(0.5)));
+  const doubled = w.add(y, y);
   // Where nothing was reduced q is the result, sign of zero included.
-  return f.let(v128.bitselect(q, doubled, f32x4.eq(n, c(0))));
+  return w.each(q, (value, i) => v128.bitselect(value, doubled[i]!, f32x4.eq(n[i]!, c(0))));
 }
 
 export function log(f: FunctionBuilder, t: Target, x: V128): V128 {
@@ -111,17 +112,19 @@ export function log1p(f: FunctionBuilder, t: Target, x: V128): V128 {
 }
 
 /** exp(x) - 1 for |x| < 80, exact near 0: 2ⁿ q + (2ⁿ - 1). */
-function expm1Bounded(f: FunctionBuilder, t: Target, x: V128): V128 {
-  const { whole, r, tail } = reduce(f, t, x);
-  const scale = f.let(powerOfTwo(whole));
-  return f.let(madd(t, scale, f32x4.add(tail, r), f32x4.sub(scale, c(1))));
+function expm1Bounded(w: Wide, x: Vectors): Vectors {
+  const { whole, r, tail } = reduce(w, x);
+  const scale = w.powerOfTwo(whole);
+  return w.madd(scale, w.add(tail, r), w.sub(scale, w.float(1)));
 }
 
 /** q / (q + 2) with q = exp(2x) - 1; beyond 10 it is ±1 to the last bit. */
-export function tanh(f: FunctionBuilder, t: Target, x: V128): V128 {
-  const bounded = f.let(f32x4.pmax(f32x4.pmin(x, c(10)), c(-10)));
-  const q = expm1Bounded(f, t, f.let(f32x4.add(bounded, bounded)));
-  return f.let(f32x4.div(q, f32x4.add(q, c(2))));
+export function tanh(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
+  const w = new Wide(f, t);
+  const bounded = w.clamp(list, -10, 10);
+  const q = expm1Bounded(w, w.add(bounded, bounded));
+  const below = w.add(q, w.float(2));
+  return w.each(q, (value, i) => f32x4.div(value, below[i]!));
 }
 
 /** log(erfc(t)) / t on [0, 4]. */
@@ -131,9 +134,11 @@ const erfcLog = [
 ];
 
 /** 2/√π ∫₀ˣ exp(-t²) dt = 1 - erfc(x), erfc by its logarithm. Beyond 4 it is ±1 to the last bit. */
-export function erf(f: FunctionBuilder, t: Target, x: V128): V128 {
-  const a = f.let(f32x4.pmin(f32x4.abs(x), c(4)));
-  const logarithm = f.let(f32x4.mul(polynomial(f, t, a, erfcLog), a));
-  const e = expm1Bounded(f, t, logarithm);
-  return f.let(v128.or(f32x4.abs(e), v128.and(x, c(-0))));
+export function erf(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
+  const w = new Wide(f, t);
+  const most = w.float(4);
+  const a = w.each(list, (x) => f32x4.pmin(f32x4.abs(x), most));
+  const e = expm1Bounded(w, w.mul(w.polynomial(a, erfcLog), a));
+  const sign = w.float(-0);
+  return w.each(list, (x, i) => v128.or(f32x4.abs(e[i]!), v128.and(x, sign)));
 }
