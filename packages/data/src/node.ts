@@ -15,3 +15,9 @@ export {
   readCifar10File,
 } from './node/cifar10.ts';
 export type { Cifar10, Cifar10Sample, LoadCifar10Options } from './node/cifar10.ts';
+export { readTar } from './node/archive.ts';
+export type { TarFile } from './node/archive.ts';
+export { readImdb, readLines, readParallelText, readReviewPolarity } from './node/corpora.ts';
+export type { EncodedReview, ImdbReviews, Review, TextPair } from './node/corpora.ts';
+export { readSpokenDigits } from './node/spoken-digits.ts';
+export type { SpokenDigit } from './node/spoken-digits.ts';

@@ -92,3 +92,45 @@ export function pngToTensorArray(
 ): NDArray & { readonly data: Float32Array<ArrayBuffer> } {
   return imageToTensorArray(decodePng(bytes, options), options);
 }
+
+export interface TensorToImageOptions {
+  /** The values that are black and white; default 0 and 1. */
+  readonly low?: number;
+  readonly high?: number;
+}
+
+/**
+ * The way back, for what a network draws: values beyond black and white are cut off there. Shape: [C, H, W] or
+ * [1, C, H, W] with 1 or 3 channels.
+ *
+ * @throws DataError for other shapes, and for values that are no numbers.
+ */
+export function tensorArrayToImage(
+  tensor: { readonly shape: readonly number[]; readonly data: ArrayLike<number> },
+  { low = 0, high = 1 }: TensorToImageOptions = {},
+): Image {
+  const op = 'tensorArrayToImage';
+  const { data } = tensor;
+  const shape = tensor.shape.length === 4 ? tensor.shape.slice(1) : tensor.shape;
+  const [channels, height, width] = shape as [number, number, number];
+  const single = tensor.shape.length < 4 || tensor.shape[0] === 1;
+  if (shape.length !== 3 || !single || (channels !== 1 && channels !== 3)) {
+    throw new DataError(op, 'not one image', {
+      got: `[${tensor.shape.join(',')}]`,
+      wanted: '[1,C,H,W] with 1 or 3 channels',
+    });
+  }
+  if (!(low < high)) {
+    throw new DataError(op, 'black is not below white', { got: `${low}, ${high}` });
+  }
+  const pixels = height * width;
+  const out = new Uint8Array(pixels * channels);
+  for (let c = 0; c < channels; c++) {
+    for (let i = 0; i < pixels; i++) {
+      const value = ((data[c * pixels + i]! - low) / (high - low)) * 255;
+      if (Number.isNaN(value)) throw new DataError(op, `value ${c * pixels + i} is no number`);
+      out[i * channels + c] = Math.round(Math.min(255, Math.max(0, value)));
+    }
+  }
+  return { data: out, width, height, channels };
+}

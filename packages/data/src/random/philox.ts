@@ -82,6 +82,11 @@ export class Philox {
     return (sum - 2) * 1.7320508075688772; // variance of the sum is 4/12
   }
 
+  /** The next `count` bell-shaped numbers: the noise that a generator draws from, the same in every engine. */
+  bells(count: number): Float32Array<ArrayBuffer> {
+    return Float32Array.from({ length: count }, () => this.bell());
+  }
+
   /** A whole number from 0 to `range` - 1, each equally likely (biased tail rejected). */
   below(range: number): number {
     const limit = 0x100000000 - (0x100000000 % range);
