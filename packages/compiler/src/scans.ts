@@ -136,7 +136,9 @@ function extractSums(graph: Graph): Graph {
   const name = (id: number): number => renamed.get(id) ?? id;
   for (const node of graph.nodes) {
     const moved = { ...node, inputs: node.inputs.map(name) };
-    if (isScan(node)) extractFrom(moved, { values, nodes, path: node.path }, renamed);
+    // Where steps are computed again, so that they need not be kept, summands are not kept either.
+    if (isScan(node) && node.attrs['recompute'] !== true)
+      extractFrom(moved, { values, nodes, path: node.path }, renamed);
     else nodes.push(moved);
   }
   return new Graph({ values, inputs: graph.inputs, nodes, outputs: graph.outputs.map(name) });

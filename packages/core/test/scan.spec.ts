@@ -242,6 +242,19 @@ describe('scan', () => {
       }
     });
 
+    it.each([undefined, 3])('prepares what the steps read (segments of %s)', async (checkpoint) => {
+      const seen: number[] = [];
+      const [[last]] = scan(([h], [e]) => [[add(h!, e!)], []], [zeros([2])], [x], {
+        checkpoint,
+        prepare: ([rows]) => {
+          seen.push(rows!.shape[0]!);
+          return [mul(rows!, 2)];
+        },
+      });
+      await expectClose(last!, [2 * 1.3, 2 * 3]);
+      expect(seen).toEqual(checkpoint === undefined ? [7] : [3, 1]);
+    });
+
     it('keeps the carries of the segments alone', () => {
       const stackedBytes = (checkpoint?: number): number => {
         const long = zeros([64, 2]);

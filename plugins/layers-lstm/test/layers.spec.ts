@@ -1,6 +1,16 @@
 /** Against PyTorch, streams against whole sequences, and bad input. */
 import { cpu } from '@hebb/backend-cpu';
-import { compile, concat, gradients, init, manualSeed, random, zeros } from '@hebb/core';
+import {
+  compile,
+  concat,
+  gather,
+  gradients,
+  init,
+  manualSeed,
+  random,
+  tensor,
+  zeros,
+} from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { Stateful, timeChunks, zeroState } from '@hebb/nn';
 import { ConvLSTM2d, LSTM, LSTMCell } from '../src/index.ts';
@@ -115,6 +125,106 @@ describe('streams', () => {
   });
 });
 
+describe('checkpoints', () => {
+  beforeAll(async () => {
+    await init(cpu());
+  });
+
+  const gradientsOf = async (
+    layer: LSTM | ConvLSTM2d,
+    run: () => readonly Tensor[],
+    x: Tensor,
+  ): Promise<number[][]> => {
+    const outputs = run();
+    const loss = outputs.map((y) => y.mul(y).sum()).reduce((a, b) => a.add(b));
+    const found = gradients([loss], [x, ...layer.parameters().map(({ value }) => value)]);
+    return Promise.all(
+      [...outputs, ...found].map(async (value) => [...((await value.data()) as Float64Array)]),
+    );
+  };
+  const expectSame = (got: number[][], wanted: number[][]): void => {
+    expect(got.map(({ length }) => length)).toEqual(wanted.map(({ length }) => length));
+    got.forEach((values, i) => expectClose(values, wanted[i]!, { rtol: 1e-9, atol: 1e-12 }));
+  };
+
+  it.each([1, 3, 4, 50])('of %s steps change no value and no gradient', async (checkpoint) => {
+    const lengths = [8, 3, 5];
+    const x = random.normal(random.key(4), [8, 3, 3], { dtype: 'float64' });
+    const of = async (steps?: number): Promise<number[][]> => {
+      manualSeed(2);
+      const options = { bidirectional: true, numLayers: 2, projSize: 2, dtype: 'float64' } as const;
+      const layer = new LSTM(3, 4, { ...options, checkpoint: steps });
+      const run = (): Tensor[] => {
+        const [y, states] = layer.forward(x, undefined, { lengths });
+        return [y, ...states];
+      };
+      return gradientsOf(layer, run, x);
+    };
+    expectSame(await of(checkpoint), await of());
+  });
+
+  it('of images too', async () => {
+    const x = random.normal(random.key(4), [5, 1, 2, 4, 4], { dtype: 'float64' });
+    const of = async (checkpoint?: number): Promise<number[][]> => {
+      manualSeed(2);
+      const layer = new ConvLSTM2d(2, 3, 3, { dtype: 'float64', checkpoint });
+      return gradientsOf(layer, () => [layer.forward(x)[0]], x);
+    };
+    expectSame(await of(2), await of());
+  });
+});
+
+describe('lengths and batches', () => {
+  beforeAll(async () => {
+    await init(cpu());
+  });
+
+  const allZero = async (x: Tensor): Promise<boolean> =>
+    ((await x.data()) as Float32Array).every((value) => value === 0);
+
+  it('lengths need not be sorted', async () => {
+    manualSeed(5);
+    const layer = new LSTM(3, 4, { bidirectional: true });
+    const x = random.normal(random.key(6), [5, 3, 3]);
+    const [y, [h, c]] = layer.forward(x, undefined, { lengths: [2, 5, 3] });
+    const order = tensor([1, 2, 0], { dtype: 'int32' });
+    const sorted = layer.forward(gather(x, order, 1), undefined, { lengths: [5, 3, 2] });
+    for (const [mine, other] of [
+      [y, sorted[0]],
+      [h, sorted[1][0]],
+      [c, sorted[1][1]],
+    ] as const) {
+      expect(await gather(mine, order, 1).data()).toEqual(await other.data());
+    }
+  });
+
+  it('a batch may be empty, forwards and backwards', async () => {
+    const layer = new LSTM(3, 4, { numLayers: 2, bidirectional: true });
+    const x = zeros([5, 0, 3]);
+    const [y, [h, c]] = layer.forward(x);
+    expect([y.shape, h.shape, c.shape]).toEqual([
+      [5, 0, 8],
+      [4, 0, 4],
+      [4, 0, 4],
+    ]);
+    const [weight] = gradients([y.sum()], [layer.parameters()[0]!.value]);
+    expect(await allZero(weight!)).toBe(true);
+  });
+
+  it('lengths in a tensor count as far as there are steps', async () => {
+    manualSeed(5);
+    const layer = new LSTM(3, 4);
+    const x = random.normal(random.key(6), [5, 2, 3]);
+    const [y, [h]] = layer.forward(x, undefined, {
+      lengths: tensor([0, 9], { dtype: 'int32' }),
+    });
+    const [whole] = layer.forward(x);
+    expect(await y.narrow(1, 1, 1).data()).toEqual(await whole.narrow(1, 1, 1).data());
+    expect(await allZero(y.narrow(1, 0, 1))).toBe(true);
+    expect(await allZero(h.narrow(1, 0, 1))).toBe(true);
+  });
+});
+
 describe('bad input', () => {
   const lstm = new LSTM(3, 4, { projSize: 2 });
   const x = zeros([5, 2, 3]);
@@ -130,6 +240,17 @@ describe('bad input', () => {
       () => lstm.forward(x, [zeros([1, 2, 2]), zeros([1, 2, 2])]),
       /^LSTM: c0 does not fit .*\[1,2,2\].*\[1,2,4\]/,
     ],
+    [
+      'zero length',
+      () => lstm.forward(x, undefined, { lengths: [0, 5] }),
+      /a length is out of range .*0.*1 to 5/,
+    ],
+    [
+      'long length',
+      () => lstm.forward(x, undefined, { lengths: [6, 5] }),
+      /a length is out of range .*6.*1 to 5/,
+    ],
+    ['checkpoint', () => new LSTM(3, 4, { checkpoint: 0 }), /^LSTM: checkpoint is a positive/],
     ['projSize', () => new LSTM(3, 4, { projSize: 4 }), /^LSTM: projSize/],
     ['image rank', () => new ConvLSTM2d(1, 1, 3).forward(x), /^ConvLSTM2d: input does not fit/],
     ['even kernel', () => new ConvLSTM2d(1, 1, 2), /^ConvLSTM2d: kernel sizes are odd/],

@@ -28,7 +28,7 @@ const cumulative = (x: Tensor, start: Tensor, reverse = false): Tensor[] =>
   );
 
 /** tanh(x W + h U + b), the bias added outside what depends on the step where it can be. */
-const rnn = ([x, h, w, u, b]: readonly Tensor[], reverse = false): Tensor[] =>
+const rnn = ([x, h, w, u, b]: readonly Tensor[], reverse = false, checkpoint?: number): Tensor[] =>
   flat(
     scan(
       ([state], [e]) => {
@@ -37,7 +37,7 @@ const rnn = ([x, h, w, u, b]: readonly Tensor[], reverse = false): Tensor[] =>
       },
       [h!],
       [x!],
-      { reverse },
+      { reverse, checkpoint },
     ),
   );
 const rnnInputs: readonly SampleInput[] = [[5, 2, 3], [2, 4], [3, 4], [4, 4], [4]];
@@ -54,6 +54,16 @@ export const scanCases: readonly ScanCase[] = [
   { name: 'empty elements', inputs: [[4, 0], [0]], call: ([x, s]) => cumulative(x!, s!) },
   { name: 'recurrent cell', inputs: rnnInputs, call: (inputs) => rnn(inputs) },
   { name: 'recurrent cell, reversed', inputs: rnnInputs, call: (inputs) => rnn(inputs, true) },
+  {
+    name: 'recurrent cell in segments',
+    inputs: rnnInputs,
+    call: (inputs) => rnn(inputs, false, 2),
+  },
+  {
+    name: 'recurrent cell in segments, reversed',
+    inputs: rnnInputs,
+    call: (inputs) => rnn(inputs, true, 2),
+  },
   {
     name: 'carries without sequences',
     inputs: [[3], [3]],

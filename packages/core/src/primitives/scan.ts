@@ -87,6 +87,11 @@ export interface ScanOptions {
    * arXiv:1604.06174. Default: what every step needs is kept.
    */
   readonly checkpoint?: number | undefined;
+  /**
+   * What the steps read instead of the sequences, made of all of them at once, or of each segment of
+   * `checkpoint` steps, where it is not kept either.
+   */
+  readonly prepare?: ((sequences: readonly Tensor[]) => readonly Tensor[]) | undefined;
 }
 
 type ScanBody = (
@@ -107,7 +112,7 @@ export const scan = withOp(
     body: ScanBody,
     init: readonly Tensor[],
     sequences: readonly Tensor[] = [],
-    { length, reverse = false, checkpoint }: ScanOptions = {},
+    { length, reverse = false, checkpoint, prepare = (x) => x }: ScanOptions = {},
   ): [Tensor[], Tensor[]] => {
     const steps = length ?? sequences[0]?.shape[0];
     sequences.forEach((x, i) => {
@@ -120,9 +125,9 @@ export const scan = withOp(
       if (!Number.isSafeInteger(checkpoint) || checkpoint < 1)
         fail('scan', 'checkpoint is a positive whole number of steps', String(checkpoint));
       if (checkpoint < steps)
-        return scanSegments(body, init, sequences, { steps, reverse, size: checkpoint });
+        return scanSegments(body, init, sequences, { steps, reverse, size: checkpoint, prepare });
     }
-    return scanSteps(body, init, sequences, { length: steps, reverse });
+    return scanSteps(body, init, prepare(sequences), { length: steps, reverse });
   },
 );
 
@@ -159,7 +164,16 @@ function scanSegments(
   body: ScanBody,
   init: readonly Tensor[],
   sequences: readonly Tensor[],
-  { steps, reverse, size }: { steps: number; reverse: boolean; size: number },
+  {
+    steps,
+    reverse,
+    size,
+    prepare,
+  }: Required<Pick<ScanOptions, 'reverse'>> & {
+    readonly prepare: NonNullable<ScanOptions['prepare']>;
+    readonly steps: number;
+    readonly size: number;
+  },
 ): [Tensor[], Tensor[]] {
   const segments = Math.floor(steps / size);
   const whole = segments * size;
@@ -167,7 +181,7 @@ function scanSegments(
     sequences.map((x) => narrow(x, 0, from, count));
   const runSegments = (carries: readonly Tensor[]): [Tensor[], Tensor[]] => {
     const [last, outputs] = scanSteps(
-      (inner, elements) => scanSteps(body, inner, elements, { length: size, reverse }),
+      (inner, elements) => scanSteps(body, inner, prepare(elements), { length: size, reverse }),
       carries,
       part(0, whole).map((x) => reshape(x, [segments, size, ...x.shape.slice(1)])),
       { length: segments, reverse, recompute: true },
@@ -177,7 +191,7 @@ function scanSegments(
   const rest = steps - whole;
   if (rest === 0) return runSegments(init);
   const runRest = (carries: readonly Tensor[]): [Tensor[], Tensor[]] =>
-    scanSteps(body, carries, part(whole, rest), { length: rest, reverse });
+    scanSteps(body, carries, prepare(part(whole, rest)), { length: rest, reverse });
   const [between, first] = reverse ? runRest(init) : runSegments(init);
   const [last, second] = reverse ? runSegments(between) : runRest(between);
   const outputs = first.map((y, i) => concat(reverse ? [second[i]!, y] : [y, second[i]!], 0));
@@ -313,7 +327,7 @@ function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (
   const realSequences = wanted.filter((i) => i >= constants + carries);
   const stackedCotangents = differentiable.filter((i) => i >= carries);
 
-  const [last, elements] = scan(
+  const [last, elements] = scanSteps(
     (state, sequence) => {
       const carried = state.slice(0, realCarries.length);
       const sums = state.slice(realCarries.length);
@@ -340,7 +354,7 @@ function scanGradient({ grads, inputs, attrs, needs }: VjpContext<ScanAttrs>): (
       ...realConstants.map((i) => zerosLike(constantInputs[i]!)),
     ],
     [...stackedCotangents.map((i) => grads[i]!), ...stackedResiduals],
-    { length, reverse: !reverse },
+    { length, reverse: !reverse, ...(recompute && { recompute }) },
   );
 
   const result: (Tensor | null)[] = inputs.map(() => null);

@@ -19,6 +19,12 @@ export interface RecurrentLayerOptions {
   readonly dropout?: number;
   /** Default false. */
   readonly bidirectional?: boolean;
+  /**
+   * For long sequences: gradients keep the state of every so many steps and compute those between again,
+   * which takes memory like steps / checkpoint + checkpoint instead of steps, and a second forward pass.
+   * Default: all is kept.
+   */
+  readonly checkpoint?: number | undefined;
   /** Default float32. */
   readonly dtype?: DType;
   /** Where start values and dropout come from; the default generator when left out. */
@@ -63,6 +69,7 @@ export abstract class RNNBase extends Module {
   readonly batchFirst: boolean;
   readonly dropout: number;
   readonly bidirectional: boolean;
+  readonly checkpoint: number | undefined;
   /** Size of the projected state, 0 for none. */
   readonly projSize: number;
   readonly #kind: RecurrentKind;
@@ -85,6 +92,9 @@ export abstract class RNNBase extends Module {
     this.batchFirst = batchFirst;
     this.dropout = checkNumber(name, 'dropout', options.dropout ?? 0, 0, 1);
     this.bidirectional = bidirectional;
+    const { checkpoint } = options;
+    this.checkpoint =
+      checkpoint === undefined ? undefined : checkCount(name, 'checkpoint', checkpoint);
     if (!Number.isInteger(projSize) || projSize < 0 || projSize >= hiddenSize) {
       fail(name, 'projSize is a whole number below hiddenSize', String(projSize));
     }
@@ -193,6 +203,7 @@ export abstract class RNNBase extends Module {
     if (this.batchFirst) parts.push('batchFirst=true');
     if (this.dropout > 0) parts.push(`dropout=${this.dropout}`);
     if (this.bidirectional) parts.push('bidirectional=true');
+    if (this.checkpoint !== undefined) parts.push(`checkpoint=${this.checkpoint}`);
     return parts.join(', ');
   }
 }

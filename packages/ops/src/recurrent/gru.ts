@@ -102,19 +102,19 @@ const gruOp = composite('gru', {
   ): Tensor[] => {
     const hidden = weightHh[0]!.shape[1]!;
     return runDirections(
+      x,
       (d) => {
         const { outer, inner } = gruBiases(biasIh[d], biasHh[d], attrs);
         const step = gruStep(clipped(attrs, 2, d), weightHh[d]!, inner, attrs);
         return {
-          projected: projectInput(x, weightIh[d]!, outer),
+          project: (part) => projectInput(part, weightIh[d]!, outer),
           init: [initialState(h0, d, [x.shape[1]!, hidden], x)],
           step: (given, [h]) => [step(given, h!)],
         };
       },
       weightIh.length,
-      attrs.reverse,
+      attrs,
       lengths,
-      x.shape[0]!,
     );
   },
   onnx: {
@@ -247,6 +247,7 @@ export const gru = withOp(
       reverse,
       activations: activationAttrs('gru', options.activations, defaults, directions),
       clip,
+      checkpoint: call.checkpoint,
       linearBeforeReset,
       gateOrder,
     });

@@ -51,6 +51,11 @@ export interface RecurrentOptions {
   readonly reverse?: boolean | undefined;
   /** Bound of what goes into the activation functions. */
   readonly clip?: number | undefined;
+  /**
+   * For long sequences: the gradient keeps the state of every so many steps and computes those between
+   * again. See `scan` of `@hebb/core`.
+   */
+  readonly checkpoint?: number | undefined;
 }
 
 export type RecurrentAttrs = {
@@ -58,6 +63,7 @@ export type RecurrentAttrs = {
   readonly activations: readonly ActivationAttr[];
   /** 0: no bound. */
   readonly clip: number;
+  readonly checkpoint?: number | undefined;
 };
 
 /** Tensors of a call in the order of the node's inputs. */
@@ -73,6 +79,7 @@ export interface RecurrentCall {
   readonly directions: number;
   readonly reverse: boolean;
   readonly clip: number;
+  readonly checkpoint: number | undefined;
 }
 
 /** Checks the arguments that RNN, GRU and LSTM have in common. `stateSize` is H, or P with a projection. */
@@ -81,7 +88,7 @@ export function prepare(
   x: Tensor,
   weights: RecurrentWeights | readonly RecurrentWeights[],
   gates: number,
-  { lengths, h0, reverse = false, clip = 0 }: RecurrentOptions,
+  { lengths, h0, reverse = false, clip = 0, checkpoint }: RecurrentOptions,
 ): RecurrentCall {
   requireTensor(op, x);
   const list = Array.isArray(weights)
@@ -117,6 +124,9 @@ export function prepare(
   if (!Number.isFinite(clip) || clip < 0) {
     fail(op, 'clip is a positive number', String(clip), '0 for none');
   }
+  if (checkpoint !== undefined && (!Number.isInteger(checkpoint) || checkpoint < 1)) {
+    fail(op, 'checkpoint is a positive whole number of steps', String(checkpoint));
+  }
   return {
     x,
     weightIh: list.map(({ weightIh }) => weightIh),
@@ -128,6 +138,7 @@ export function prepare(
     directions,
     reverse,
     clip,
+    checkpoint,
   };
 }
 
@@ -165,8 +176,8 @@ export function liveSteps(lengths: Tensor, steps: number): Tensor {
 }
 
 export interface DirectionStep {
-  /** [T, N, ·]: what a step reads; with the input's part of every gate computed for all steps at once. */
-  readonly projected: Tensor;
+  /** What a step reads, for all steps at once: the input's part of every gate. [T, N, I] -> [T, N, ·] */
+  project(x: Tensor): Tensor;
   readonly init: readonly Tensor[];
   /** Next states; the first is the output. */
   step(x: Tensor, states: readonly Tensor[]): Tensor[];
@@ -174,36 +185,37 @@ export interface DirectionStep {
 
 /** Runs one direction: the outputs [T, N, H] and the last states. */
 function runDirection(
-  { projected, init, step }: DirectionStep,
+  x: Tensor,
+  { project, init, step }: DirectionStep,
   live: Tensor | undefined,
-  reverse: boolean,
+  how: Pick<RecurrentAttrs, 'reverse' | 'checkpoint'>,
 ): { readonly y: Tensor; readonly last: Tensor[] } {
   const [last, [y]] = scan(
-    (carried, [x, alive]) => {
-      const next = step(x!, carried);
+    (carried, [given, alive]) => {
+      const next = step(given!, carried);
       if (alive === undefined) return [next, [next[0]!]];
       // A sequence that is over (or, backwards, has not begun) keeps its state.
       const kept = next.map((value, k) => where(expand(alive, value.shape), value, carried[k]!));
       return [kept, [where(expand(alive, next[0]!.shape), next[0]!, 0)]];
     },
     init,
-    live === undefined ? [projected] : [projected, live],
-    { reverse },
+    live === undefined ? [x] : [x, live],
+    { ...how, prepare: ([part, ...rest]) => [project(part!), ...rest] },
   );
   return { y: y!, last };
 }
 
 /** Both directions where there are two: outputs side by side [T, N, D·H], states [D, N, H]. */
 export function runDirections(
+  x: Tensor,
   make: (direction: number) => DirectionStep,
   directions: number,
-  reverse: boolean,
+  { reverse, checkpoint }: Pick<RecurrentAttrs, 'reverse' | 'checkpoint'>,
   lengths: Tensor | undefined,
-  steps: number,
 ): Tensor[] {
-  const live = lengths === undefined ? undefined : liveSteps(lengths, steps);
+  const live = lengths === undefined ? undefined : liveSteps(lengths, x.shape[0]!);
   const runs = Array.from({ length: directions }, (_, d) =>
-    runDirection(make(d), live, reverse || d === 1),
+    runDirection(x, make(d), live, { reverse: reverse || d === 1, checkpoint }),
   );
   const y = directions === 1 ? runs[0]!.y : concat([runs[0]!.y, runs[1]!.y], 2);
   const states = runs[0]!.last.map((_, k) =>

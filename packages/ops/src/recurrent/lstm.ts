@@ -93,6 +93,7 @@ const lstmOp = composite('lstm', {
     const batch = x.shape[1]!;
     const [rows, state] = weightHh[0]!.shape as [number, number];
     return runDirections(
+      x,
       (d) => {
         const bias = biasIh.length === 0 ? undefined : biasIh[d]!.add(biasHh[d]!);
         const weights = {
@@ -102,15 +103,14 @@ const lstmOp = composite('lstm', {
         };
         const step = lstmStep(clipped(attrs, 3, d), weights, attrs);
         return {
-          projected: projectInput(x, weightIh[d]!, bias),
+          project: (part) => projectInput(part, weightIh[d]!, bias),
           init: [initialState(h0, d, [batch, state], x), initialState(c0, d, [batch, rows / 4], x)],
           step: (given, [h, c]) => step(given, h!, c!),
         };
       },
       weightIh.length,
-      attrs.reverse,
+      attrs,
       lengths,
-      x.shape[0]!,
     );
   },
   onnx: {
@@ -314,6 +314,7 @@ export const lstm = withOp(
         reverse,
         activations: activationAttrs('lstm', options.activations, defaults, directions),
         clip,
+        checkpoint: call.checkpoint,
         inputForget,
         gateOrder,
       },

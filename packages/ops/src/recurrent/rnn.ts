@@ -29,19 +29,19 @@ const rnnOp = composite('rnn', {
   ): Tensor[] => {
     const hidden = weightHh[0]!.shape[1]!;
     return runDirections(
+      x,
       (d) => {
         const [f] = clipped(attrs, 1, d);
         const bias = biasIh.length === 0 ? undefined : biasIh[d]!.add(biasHh[d]!);
         return {
-          projected: projectInput(x, weightIh[d]!, bias),
+          project: (part) => projectInput(part, weightIh[d]!, bias),
           init: [initialState(h0, d, [x.shape[1]!, hidden], x)],
           step: (given, [h]) => [f!(given.add(hiddenPart(h!, weightHh[d]!)))],
         };
       },
       weightIh.length,
-      attrs.reverse,
+      attrs,
       lengths,
-      x.shape[0]!,
     );
   },
   onnx: {
@@ -138,12 +138,13 @@ export const rnn = withOp(
     options: RnnOptions = {},
   ): [y: Tensor, hN: Tensor] => {
     const call = prepare('rnn', x, weights, 1, options);
-    const { weightIh, weightHh, biasIh, biasHh, lengths, h0, reverse, clip } = call;
+    const { weightIh, weightHh, biasIh, biasHh, lengths, h0, reverse, clip, checkpoint } = call;
     const activations = activationAttrs('rnn', options.activations, ['tanh'], call.directions);
     const [y, last] = rnnOp(x, weightIh, weightHh, biasIh, biasHh, lengths, h0, {
       reverse,
       activations,
       clip,
+      checkpoint,
     });
     return [y!, last!];
   },

@@ -10,6 +10,8 @@ export interface ConvLSTMOptions {
   readonly bias?: boolean;
   /** x and y are [N, T, ...] instead of [T, N, ...]. Default false. */
   readonly batchFirst?: boolean;
+  /** Steps between the states that gradients keep, see LSTM; default: all is kept. */
+  readonly checkpoint?: number | undefined;
   /** Default float32. */
   readonly dtype?: DType;
   /** Where start values come from; the default generator when left out. */
@@ -27,6 +29,7 @@ export class ConvLSTM2d extends Module {
   readonly hiddenChannels: number;
   readonly kernelSize: readonly [number, number];
   readonly batchFirst: boolean;
+  readonly checkpoint: number | undefined;
   /** [4·hiddenChannels, inChannels, kh, kw] */
   readonly weightIh: Parameter;
   /** [4·hiddenChannels, hiddenChannels, kh, kw] */
@@ -38,7 +41,13 @@ export class ConvLSTM2d extends Module {
     inChannels: number,
     hiddenChannels: number,
     kernelSize: number | readonly [number, number],
-    { bias = true, batchFirst = false, dtype = 'float32', generator }: ConvLSTMOptions = {},
+    {
+      bias = true,
+      batchFirst = false,
+      checkpoint,
+      dtype = 'float32',
+      generator,
+    }: ConvLSTMOptions = {},
   ) {
     super();
     const [kh, kw] = typeof kernelSize === 'number' ? [kernelSize, kernelSize] : kernelSize;
@@ -52,6 +61,7 @@ export class ConvLSTM2d extends Module {
     this.hiddenChannels = hiddenChannels;
     this.kernelSize = [kh, kw];
     this.batchFirst = batchFirst;
+    this.checkpoint = checkpoint;
     const how = { dtype, ...(generator && { generator }) };
     const rows = 4 * hiddenChannels;
     const start = (channels: number, shape: readonly number[]): Parameter =>
@@ -103,6 +113,7 @@ export class ConvLSTM2d extends Module {
       },
       state ?? [zeros(size, x.dtype), zeros(size, x.dtype)],
       [reshape(given, [steps, batch, 4 * hidden, height, width])],
+      { checkpoint: this.checkpoint },
     );
     return [batchFirst ? permute(y!, [1, 0, 2, 3, 4]) : y!, [last[0]!, last[1]!]];
   }

@@ -31,11 +31,12 @@ export class LSTM extends RNNBase {
     state?: LSTMState,
     options: RecurrentCallOptions = {},
   ): [y: Tensor, state: [hN: Tensor, cN: Tensor]] {
+    const { checkpoint } = this;
     const [y, hN, cN] = this.run(
       x,
       [state?.[0], state?.[1]],
       options,
-      (input, weights, [h0, c0], lengths) => lstm(input, weights, { h0, c0, lengths }),
+      (input, weights, [h0, c0], lengths) => lstm(input, weights, { h0, c0, lengths, checkpoint }),
     );
     return [y, [hN!, cN!]];
   }

@@ -29,9 +29,9 @@ export class GRU extends RNNBase {
   }
 
   forward(x: Tensor, h0?: Tensor, options: RecurrentCallOptions = {}): [y: Tensor, hN: Tensor] {
-    const { linearBeforeReset } = this;
+    const { linearBeforeReset, checkpoint } = this;
     const [y, hN] = this.run(x, [h0], options, (input, weights, [h], lengths) =>
-      gru(input, weights, { h0: h, lengths, linearBeforeReset }),
+      gru(input, weights, { h0: h, lengths, linearBeforeReset, checkpoint }),
     );
     return [y, hN!];
   }

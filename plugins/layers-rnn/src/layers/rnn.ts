@@ -26,8 +26,9 @@ export class RNN extends RNNBase {
 
   forward(x: Tensor, h0?: Tensor, options: RecurrentCallOptions = {}): [y: Tensor, hN: Tensor] {
     const activations = [this.nonlinearity];
+    const { checkpoint } = this;
     const [y, hN] = this.run(x, [h0], options, (input, weights, [h], lengths) =>
-      rnn(input, weights, { h0: h, lengths, activations }),
+      rnn(input, weights, { h0: h, lengths, activations, checkpoint }),
     );
     return [y, hN!];
   }
