@@ -11,8 +11,16 @@ export type { LoadOptions, LoadReport, StateDict } from './module/state-dict.ts'
 
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d } from './layers/batch-norm.ts';
 export type { BatchNormLayerOptions } from './layers/batch-norm.ts';
+export { AdaptiveLogSoftmaxWithLoss } from './layers/adaptive-softmax.ts';
+export type { AdaptiveLogSoftmaxOptions } from './layers/adaptive-softmax.ts';
 export { Bilinear } from './layers/bilinear.ts';
-export { ModuleDict, ModuleList, Sequential } from './layers/containers.ts';
+export {
+  ModuleDict,
+  ModuleList,
+  ParameterDict,
+  ParameterList,
+  Sequential,
+} from './layers/containers.ts';
 export type { Named } from './layers/containers.ts';
 export { Conv1d, Conv2d, Conv3d } from './layers/conv.ts';
 export type { ConvLayerOptions } from './layers/conv.ts';
@@ -90,6 +98,7 @@ export {
   SmoothL1Loss,
   SoftMarginLoss,
   TripletMarginLoss,
+  TripletMarginWithDistanceLoss,
 } from './layers/losses.ts';
 export { RNNBase } from './recurrent/base.ts';
 export type {
@@ -189,6 +198,7 @@ export {
   smoothL1Loss,
   softMarginLoss,
   tripletMarginLoss,
+  tripletMarginWithDistanceLoss,
 } from '@hebb/ops';
 export type {
   CrossEntropyOptions,

@@ -8,7 +8,7 @@ import type { Module } from '../src/index.ts';
 export interface Entry {
   readonly make: () => Module;
   readonly inputs: readonly SampleInput[];
-  readonly output: Shape;
+  readonly output: Shape | readonly Shape[];
   readonly parameters?: Readonly<Record<string, Shape>>;
   readonly skip?: LayerTestOptions['skip'];
 }
@@ -275,6 +275,27 @@ export const catalogue: Readonly<Record<string, Entry>> = {
   CosineEmbeddingLoss: {
     make: () => new nn.CosineEmbeddingLoss(),
     inputs: [[4, 3], [4, 3], signs],
+    output: [],
+  },
+  AdaptiveLogSoftmaxWithLoss: {
+    make: () => new nn.AdaptiveLogSoftmaxWithLoss(6, 9, [2, 5], { divValue: 2 }),
+    inputs: [[4, 6], integers([4], [0, 8, 3, 2])],
+    output: [[4], []],
+    parameters: {
+      'head.weight': [4, 6],
+      'tail.0.0.weight': [3, 6],
+      'tail.0.1.weight': [3, 3],
+      'tail.1.0.weight': [1, 6],
+      'tail.1.1.weight': [4, 1],
+    },
+  },
+  TripletMarginWithDistanceLoss: {
+    make: () => new nn.TripletMarginWithDistanceLoss({ margin: 2, swap: true }),
+    inputs: [
+      [4, 3],
+      [4, 3],
+      [4, 3],
+    ],
     output: [],
   },
   TripletMarginLoss: {

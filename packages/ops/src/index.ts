@@ -37,6 +37,7 @@ export { pad } from './padding.ts';
 export type { PadMode } from './padding.ts';
 export * from './pooling/adaptive.ts';
 export * from './pooling/average.ts';
+export * from './pooling/fractional.ts';
 export * from './pooling/max.ts';
 export type { PoolOptions } from './pooling/windows.ts';
 export { recurrentActivations } from './recurrent/activations.ts';

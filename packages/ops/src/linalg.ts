@@ -4,6 +4,7 @@ import {
   composite,
   fail,
   formatShape,
+  gather,
   matmul,
   mul,
   normalizeAxis,
@@ -12,6 +13,7 @@ import {
   sizeOf,
   sub,
   sum,
+  tensor,
   unsqueeze,
   withOp,
 } from '@hebb/core';
@@ -192,6 +194,16 @@ export function cdist(a: Tensor, b: Tensor, p = 2): Tensor {
     );
   }
   return norm(sub(unsqueeze(a, a.rank - 1), unsqueeze(b, b.rank - 2)), p, -1);
+}
+/** Distances of all pairs of rows, (0, 1), (0, 2), ..., in the p-norm. Shape: [N, D] -> [N (N - 1) / 2]. */
+export function pdist(x: Tensor, p = 2): Tensor {
+  if (x.rank !== 2) fail('pdist', 'input does not fit', formatShape(x.shape), '[N, D]');
+  const pairs = Array.from({ length: x.shape[0]! }, (_, i) => i).flatMap((i) =>
+    Array.from({ length: x.shape[0]! - i - 1 }, (_, k) => [i, i + k + 1] as const),
+  );
+  const rows = (side: 0 | 1): Tensor =>
+    gather(x, tensor(Int32Array.from(pairs, (pair) => pair[side])), 0);
+  return norm(sub(rows(0), rows(1)), p, -1);
 }
 /** ‖a - b + eps‖ along the last axis. */
 export function pairwiseDistance(

@@ -52,6 +52,12 @@ export {
   GlobalMaxPool2d,
   GlobalMaxPool3d,
 } from './layers/adaptive-pool.ts';
+export {
+  FractionalMaxPool2d,
+  FractionalMaxPool2dWithIndices,
+  FractionalMaxPool3d,
+  FractionalMaxPool3dWithIndices,
+} from './layers/fractional-pool.ts';
 export { MaxUnpool1d, MaxUnpool2d, MaxUnpool3d } from './layers/unpool.ts';
 export type { MaxUnpoolOptions } from './layers/unpool.ts';
 export {
@@ -79,6 +85,8 @@ export {
   PixelUnshuffle,
   Unfold,
   Upsample,
+  UpsamplingBilinear2d,
+  UpsamplingNearest2d,
 } from './layers/resize.ts';
 export type { UpsampleOptions } from './layers/resize.ts';
 

@@ -1,4 +1,5 @@
 /** Every layer and block of this package with inputs to try it on, and small models. */
+import { random } from '@hebb/core';
 import type { SampleInput, Shape } from '@hebb/core';
 import type { LayerTestOptions } from '@hebb/conformance';
 import { GELU, spectralNorm } from '@hebb/nn';
@@ -25,6 +26,8 @@ const indices = (shape: Shape, values: readonly number[]): SampleInput => ({
   dtype: 'int32',
   values,
 });
+/** The layer is random: fixed windows, so that two calls give the same. */
+const drawn = (...shape: number[]) => random.uniform(random.key(0), shape);
 const tracked = { affine: true, trackRunningStats: true };
 const block = () => ({
   stride: 2,
@@ -230,6 +233,44 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     () => new cnn.Upsample({ size: [5, 3], mode: 'bilinear', alignCorners: true }),
     [1, 2, 3, 2],
     [1, 2, 5, 3],
+  ),
+  UpsamplingNearest2d: entry(
+    () => new cnn.UpsamplingNearest2d({ scaleFactor: 2 }),
+    [1, 2, 3, 2],
+    [1, 2, 6, 4],
+  ),
+  UpsamplingBilinear2d: entry(
+    () => new cnn.UpsamplingBilinear2d({ size: [3, 5] }),
+    [1, 2, 2, 3],
+    [1, 2, 3, 5],
+  ),
+  FractionalMaxPool2d: entry(
+    () => new cnn.FractionalMaxPool2d(2, { outputRatio: 0.6, randomSamples: drawn(2, 2, 2) }),
+    [2, 2, 6, 7],
+    [2, 2, 3, 4],
+  ),
+  FractionalMaxPool3d: entry(
+    () => new cnn.FractionalMaxPool3d(2, { outputSize: [2, 3, 2], randomSamples: drawn(1, 2, 3) }),
+    [1, 2, 4, 5, 4],
+    [1, 2, 2, 3, 2],
+  ),
+  FractionalMaxPool2dWithIndices: entry(
+    () =>
+      new cnn.FractionalMaxPool2dWithIndices(2, { outputSize: 3, randomSamples: drawn(1, 2, 2) }),
+    [1, 2, 6, 5],
+    [
+      [1, 2, 3, 3],
+      [1, 2, 3, 3],
+    ],
+  ),
+  FractionalMaxPool3dWithIndices: entry(
+    () =>
+      new cnn.FractionalMaxPool3dWithIndices(2, { outputSize: 2, randomSamples: drawn(1, 1, 3) }),
+    [1, 1, 4, 3, 4],
+    [
+      [1, 1, 2, 2, 2],
+      [1, 1, 2, 2, 2],
+    ],
   ),
   PixelShuffle: entry(() => new cnn.PixelShuffle(2), [1, 8, 2, 3], [1, 2, 4, 6]),
   PixelUnshuffle: entry(() => new cnn.PixelUnshuffle(2), [1, 2, 4, 6], [1, 8, 2, 3]),

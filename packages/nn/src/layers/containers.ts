@@ -3,6 +3,7 @@ import { fail } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { Module } from '../module/module.ts';
 import type { Layer } from '../module/module.ts';
+import type { Parameter } from '../module/parameter.ts';
 
 /** What a container accepts: modules in order, or under names of your own. */
 export type Named<M extends Module = Module> = { readonly [name: string]: M };
@@ -18,11 +19,15 @@ function entriesOf<M extends Module>(
     if (!(module instanceof Module)) {
       fail(container, `entry ${name} is not a module`, module === null ? 'null' : typeof module);
     }
-    if (name === '' || name.includes('.')) {
-      fail(container, 'a name is empty or contains a dot', JSON.stringify(name));
-    }
+    checkName(container, name);
   }
   return entries;
+}
+
+function checkName(container: string, name: string): void {
+  if (name === '' || name.includes('.')) {
+    fail(container, 'a name is empty or contains a dot', JSON.stringify(name));
+  }
 }
 
 /**
@@ -119,5 +124,69 @@ export class ModuleDict<M extends Module = Module> extends Module {
   }
   forward(): never {
     return fail('ModuleDict', 'a dictionary is not called: call its members');
+  }
+}
+
+/** Parameters in a list of their own, named by position; a field that is an array of them is registered as well. */
+export class ParameterList extends Module {
+  readonly #items: readonly Parameter[];
+
+  constructor(...items: readonly Parameter[]) {
+    super();
+    this.#items = items;
+  }
+  get length(): number {
+    return this.#items.length;
+  }
+  /** The parameter at a position; negative ones count from the end. */
+  item(position: number): Parameter {
+    return (
+      this.#items.at(position) ??
+      fail('ParameterList', 'there is no such entry', String(position), `0 to ${this.length - 1}`)
+    );
+  }
+  [Symbol.iterator](): Iterator<Parameter> {
+    return this.#items[Symbol.iterator]();
+  }
+  override *members() {
+    yield* super.members();
+    yield* this.#items.map((item, i) => [String(i), item] as const);
+  }
+  forward(): never {
+    return fail('ParameterList', 'a list is not called: use its members');
+  }
+}
+
+/** Parameters by name: `this.gains = new ParameterDict({ left: new Parameter(ones([3])) })`. */
+export class ParameterDict extends Module {
+  readonly #entries: ReadonlyMap<string, Parameter>;
+
+  constructor(named: Readonly<Record<string, Parameter>>) {
+    super();
+    this.#entries = new Map(Object.entries(named));
+    for (const name of this.#entries.keys()) checkName('ParameterDict', name);
+  }
+  get size(): number {
+    return this.#entries.size;
+  }
+  keys(): string[] {
+    return [...this.#entries.keys()];
+  }
+  /** The parameter of that name. Throws when there is none. */
+  get(name: string): Parameter {
+    return (
+      this.#entries.get(name) ??
+      fail('ParameterDict', 'there is no such entry', name, this.keys().join(', '))
+    );
+  }
+  [Symbol.iterator](): Iterator<readonly [string, Parameter]> {
+    return this.#entries[Symbol.iterator]();
+  }
+  override *members() {
+    yield* super.members();
+    yield* this.#entries;
+  }
+  forward(): never {
+    return fail('ParameterDict', 'a dictionary is not called: use its members');
   }
 }

@@ -24,6 +24,7 @@ import {
   smoothL1Loss,
   softMarginLoss,
   tripletMarginLoss,
+  tripletMarginWithDistanceLoss,
 } from '@hebb/ops';
 import type {
   CrossEntropyOptions,
@@ -31,6 +32,7 @@ import type {
   LossOptions,
   NllOptions,
   TripletOptions,
+  TripletWithDistanceOptions,
 } from '@hebb/ops';
 import { Module } from '../module/module.ts';
 import { ModuleBuffer } from '../module/parameter.ts';
@@ -45,7 +47,7 @@ abstract class LossModule<Options extends object> extends Module {
   }
   override extraRepr(): string {
     return Object.entries(this.options)
-      .map(([name, value]) => `${name}=${String(value)}`)
+      .map(([name, value]) => `${name}=${typeof value === 'function' ? 'function' : String(value)}`)
       .join(', ');
   }
 }
@@ -218,6 +220,16 @@ export class CosineEmbeddingLoss extends LossModule<LossOptions & { readonly mar
 export class TripletMarginLoss extends LossModule<TripletOptions> {
   forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
     return tripletMarginLoss(anchor, positive, negative, this.options);
+  }
+}
+
+/**
+ * As `TripletMarginLoss` with a distance of your own. Options: distanceFunction (two of [N, ...] -> [N], default
+ * `pairwiseDistance`), margin (1), swap (false), reduction. Shape: three of [N, ...] -> [].
+ */
+export class TripletMarginWithDistanceLoss extends LossModule<TripletWithDistanceOptions> {
+  forward(anchor: Tensor, positive: Tensor, negative: Tensor): Tensor {
+    return tripletMarginWithDistanceLoss(anchor, positive, negative, this.options);
   }
 }
 

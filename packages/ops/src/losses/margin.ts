@@ -65,10 +65,41 @@ export function tripletMarginLoss(
   anchor: Tensor,
   positive: Tensor,
   negative: Tensor,
-  { margin = 1, p = 2, eps = 1e-6, swap = false, reduction }: TripletOptions = {},
+  { p = 2, eps = 1e-6, ...options }: TripletOptions = {},
 ): Tensor {
-  const near = pairwiseDistance(anchor, positive, { p, eps });
-  let far = pairwiseDistance(anchor, negative, { p, eps });
-  if (swap) far = minimum(far, pairwiseDistance(positive, negative, { p, eps }));
-  return reduceLoss('tripletMarginLoss', hinge(add(sub(near, far), margin)), reduction);
+  return triplet('tripletMarginLoss', anchor, positive, negative, {
+    ...options,
+    distanceFunction: (a, b) => pairwiseDistance(a, b, { p, eps }),
+  });
+}
+
+export interface TripletWithDistanceOptions extends LossOptions {
+  /** Distances [N] of two tensors [N, ...]; default `pairwiseDistance`. */
+  readonly distanceFunction?: (a: Tensor, b: Tensor) => Tensor;
+  readonly margin?: number;
+  /** Use the distance of positive and negative where it is smaller. Balntas et al. 2016. */
+  readonly swap?: boolean;
+}
+/** max(0, d(anchor, positive) - d(anchor, negative) + margin) with a distance of your own. Shape: [N, ...] -> [] or [N]. */
+export function tripletMarginWithDistanceLoss(
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: TripletWithDistanceOptions = {},
+): Tensor {
+  return triplet('tripletMarginWithDistanceLoss', anchor, positive, negative, options);
+}
+
+function triplet(
+  op: string,
+  anchor: Tensor,
+  positive: Tensor,
+  negative: Tensor,
+  options: TripletWithDistanceOptions,
+): Tensor {
+  const { distanceFunction: d = pairwiseDistance, margin = 1, swap = false, reduction } = options;
+  const near = d(anchor, positive);
+  let far = d(anchor, negative);
+  if (swap) far = minimum(far, d(positive, negative));
+  return reduceLoss(op, hinge(add(sub(near, far), margin)), reduction);
 }

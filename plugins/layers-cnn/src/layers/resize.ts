@@ -34,6 +34,21 @@ export class Upsample extends Module {
   }
 }
 
+type UpsamplingOptions = Pick<InterpolateOptions, 'size' | 'scaleFactor'>;
+
+/** `Upsample` by copying the nearest element. Shape: [N, C, H, W] -> the same with other sizes. */
+export class UpsamplingNearest2d extends Upsample {
+  constructor(options: UpsamplingOptions) {
+    super({ ...options, mode: 'nearest' });
+  }
+}
+/** `Upsample` by bilinear interpolation with aligned corners. Shape: [N, C, H, W] -> the same with other sizes. */
+export class UpsamplingBilinear2d extends Upsample {
+  constructor(options: UpsamplingOptions) {
+    super({ ...options, mode: 'bilinear', alignCorners: true });
+  }
+}
+
 /** Channels to space. Shi et al. 2016, arXiv:1609.05158. Shape: [..., C · r², H, W] -> [..., C, H · r, W · r]. */
 export class PixelShuffle extends Module {
   readonly upscaleFactor: number;
