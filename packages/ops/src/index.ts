@@ -12,6 +12,7 @@ export * from './cumulative.ts';
 export * from './decoding/boxes.ts';
 export * from './decoding/ctc.ts';
 export * from './decoding/scheduled.ts';
+export * from './decoding/sampling.ts';
 export * from './decoding/search.ts';
 export * from './diagonals.ts';
 export * from './dropout.ts';

@@ -81,8 +81,8 @@ export async function dcgan(
 ): Promise<Computed> {
   const { attrs } = given;
   const [g, d] = [new Generator(given, dtype), new Discriminator(given, dtype)];
-  load(g, tensors, given, 'G.');
-  load(d, tensors, given, 'D.');
+  load(g, tensors, given, { prefix: 'G.' });
+  load(d, tensors, given, { prefix: 'D.' });
   const optimizerD = optimizerOf(attrs, ofTheCase, 'lr_d').attach(d.parameters());
   const optimizerG = optimizerOf(attrs, ofTheCase, 'lr_g').attach(g.parameters());
   const bce = (score: Tensor, label: number): Tensor =>
@@ -118,8 +118,8 @@ export async function dcgan(
       loss_g: stack(losses.g, 0),
       sample,
       score,
-      ...(await finalState(g, 'G.')),
-      ...(await finalState(d, 'D.')),
+      ...(await finalState(g, { prefix: 'G.' })),
+      ...(await finalState(d, { prefix: 'D.' })),
     },
     { grads },
   );

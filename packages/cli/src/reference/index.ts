@@ -4,12 +4,14 @@
  */
 import { referenceFamilies } from '@hebb/conformance/reference';
 import type { FamilyTables } from '@hebb/conformance/reference';
+import { attentionFamily } from './attention.ts';
 import { initialisers } from './init.ts';
 import { optimisers } from './optimisers.ts';
 import { training } from './training.ts';
 
 export const families: FamilyTables = {
   ...referenceFamilies,
+  attention: attentionFamily,
   init: initialisers,
   optimisers,
   training,

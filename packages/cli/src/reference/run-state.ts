@@ -16,16 +16,34 @@ export function optimizerOf(attrs: CaseAttrs, foreign: readonly string[], rate =
   return make({ ...settingsOf<object>(attrs, ...foreign), lr: read.num(attrs[rate]) });
 }
 
+interface NameOptions {
+  /** Of the case: what stands before the model's own names. */
+  readonly prefix?: string;
+  /** From the names of one side to those of the other. */
+  readonly rename?: (name: string) => string;
+}
+const same = (name: string): string => name;
+
 /** Values at the end under the names of the case: `final.conv1.weight`. */
-export async function finalState(model: Module, prefix = ''): Promise<Tensors> {
+export async function finalState(
+  model: Module,
+  { prefix = '', rename = same }: NameOptions = {},
+): Promise<Tensors> {
   const state = Object.entries(await model.stateDict());
-  return Object.fromEntries(state.map(([name, value]) => [`final.${prefix}${name}`, value]));
+  return Object.fromEntries(
+    state.map(([name, value]) => [`final.${prefix}${rename(name)}`, value]),
+  );
 }
 
 /** Gives a model the case's start values, those under `prefix`. */
-export function load(model: Module, tensors: Tensors, given: ReferenceCase, prefix = ''): void {
+export function load(
+  model: Module,
+  tensors: Tensors,
+  given: ReferenceCase,
+  { prefix = '', rename = same }: NameOptions = {},
+): void {
   const own = Object.keys(given.params).filter((name) => name.startsWith(prefix));
-  const values = own.map((name) => [name.slice(prefix.length), tensors[name]!]);
+  const values = own.map((name) => [rename(name.slice(prefix.length)), tensors[name]!]);
   const { missing } = model.loadStateDict(Object.fromEntries(values) as Record<string, Tensor>, {
     strict: false,
   });

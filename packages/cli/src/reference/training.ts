@@ -19,6 +19,7 @@ import {
 } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
 import { clipGradNorm } from '@hebb/train';
+import { gptName, gptOf } from './attention.ts';
 import { dcgan } from './dcgan.ts';
 import { RnnClassifier } from './rnn-classifier.ts';
 import { finalState, load, optimizerOf } from './run-state.ts';
@@ -81,8 +82,12 @@ class Cnn extends Module {
 const models: Readonly<Record<string, (given: ReferenceCase, dtype: DType) => Layer>> = {
   mlp,
   cnn: (given, dtype) => new Cnn(given, dtype),
+  gpt: gptOf,
   rnn_classifier: (given, dtype) => new RnnClassifier(given, dtype),
 };
+
+/** The model's names of the case's parameters, where they differ. */
+const renames: Readonly<Record<string, (name: string) => string>> = { gpt: gptName };
 
 const ofTheCase = [
   'optimizer',
@@ -105,17 +110,27 @@ const ofTheCase = [
   'hidden',
   'layers',
   'bidirectional',
+  'd_model',
+  'heads',
+  'd_ff',
+  'tied_head',
+  'qkv_bias',
+  'gelu',
+  'ignore_index',
 ];
 
 /** A model and an optimizer on batches that repeat. */
 async function supervised(model: Layer, tensors: Tensors, given: ReferenceCase): Promise<Computed> {
   const { attrs } = given;
-  load(model, tensors, given);
+  const rename = renames[text(attrs['model'])] ?? ((name: string) => name);
+  load(model, tensors, given, { rename });
   const optimizer = optimizerOf(attrs, ofTheCase).attach(model.parameters());
   const limit = read.maybeNum(attrs['clip_grad_norm']);
   const labelSmoothing = num(attrs['label_smoothing'] ?? 0);
   const step = compile((x: Tensor, y: Tensor) => {
-    const loss = crossEntropy(model.forward(x), y, { labelSmoothing });
+    const logits = model.forward(x);
+    const rows = logits.reshape([-1, logits.shape.at(-1)!]);
+    const loss = crossEntropy(rows, y.reshape([-1]), { labelSmoothing });
     const grads = optimizer.gradients(loss);
     optimizer.step(limit === undefined ? grads : clipGradNorm(grads, limit).grads);
     return { loss, grads };
@@ -134,9 +149,11 @@ async function supervised(model: Layer, tensors: Tensors, given: ReferenceCase):
   step.dispose();
   const evaluated = withMode(model, false, () => model.forward(tensors['x']!.index(0)));
   await realize(evaluated);
-  const names = [...model.namedParameters().keys()];
+  const caseNames = new Map(Object.keys(given.params).map((name) => [rename(name), name]));
+  const names = [...model.namedParameters().keys()].map((name) => caseNames.get(name)!);
+  const final = await finalState(model, { rename: (name) => caseNames.get(name) ?? name });
   return new Computed(
-    { loss: stack(losses, 0), eval_output: evaluated, ...(await finalState(model)) },
+    { loss: stack(losses, 0), eval_output: evaluated, ...final },
     { grads: Object.fromEntries(names.map((name, i) => [name, first[i]!])) },
   );
 }

@@ -1,0 +1,177 @@
+/** Keys and values of the tokens so far, at a capacity that never changes. */
+import {
+  Variable,
+  add,
+  fail,
+  full,
+  iota,
+  le,
+  maximum,
+  reshape,
+  scalar,
+  scatter,
+  sub,
+  zeros,
+} from '@hebb/core';
+import type { DType, Tensor } from '@hebb/core';
+import { scaledDotProductAttention } from '@hebb/ops';
+
+/** What a model keeps for each token. */
+export interface CacheSizes {
+  readonly layers: number;
+  /** Heads of keys and values. */
+  readonly heads: number;
+  /** Width of a head. */
+  readonly size: number;
+}
+
+/** The values of a cache: keys and values of each layer [N, heads, capacity, size]. */
+export interface CacheState {
+  readonly keys: readonly Tensor[];
+  readonly values: readonly Tensor[];
+  /** Tokens held, int32 []: the next one goes there. */
+  readonly length: Tensor;
+  /** First token of each row that counts, int32 [N]: rows of a batch that are shorter begin later. */
+  readonly first: Tensor;
+}
+
+export interface CachedAttentionOptions {
+  /** Only keys nearer than this. */
+  readonly window?: number | undefined;
+  readonly scale?: number | undefined;
+}
+
+/**
+ * A cache in the course of one call: layers write their keys and values into it and attend to all that it
+ * holds. Nothing is changed: `state` is the cache behind the call.
+ */
+export class CacheCall {
+  readonly #keys: Tensor[];
+  readonly #values: Tensor[];
+  readonly #length: Tensor;
+  readonly #first: Tensor;
+  readonly #steps: number;
+  /** The cache is empty before this call. */
+  readonly #fresh: boolean;
+  #layer = 0;
+
+  /** `steps` tokens are added. `fresh`: there are none yet, so that attention is among them alone. */
+  constructor(state: CacheState, steps: number, { fresh = false }: { fresh?: boolean } = {}) {
+    this.#keys = [...state.keys];
+    this.#values = [...state.values];
+    this.#length = fresh ? scalar(0, 'int32') : state.length;
+    this.#first = state.first;
+    this.#steps = steps;
+    this.#fresh = fresh;
+    const capacity = this.#keys[0]!.shape[2]!;
+    if (steps > capacity) {
+      fail('cache', 'more tokens than the cache holds', String(steps), `at most ${capacity}`);
+    }
+  }
+
+  /** Position of each new token in its row, int32 [N, steps]; 0 for what does not count. */
+  positions(): Tensor {
+    const places = add(this.#length, iota(this.#steps));
+    const first = reshape(this.#first, [this.#first.size, 1]);
+    return maximum(sub(reshape(places, [1, this.#steps]), first), 0);
+  }
+
+  /**
+   * Attention of the next layer: its new keys and values are kept, and the queries see all tokens up to
+   * their own. Shape: q [N, H, steps, size], k and v [N, Hk, steps, size] -> [N, H, steps, size].
+   */
+  attend(q: Tensor, k: Tensor, v: Tensor, options: CachedAttentionOptions = {}): Tensor {
+    const { window, scale } = options;
+    const layer = this.#layer++;
+    const places = add(this.#length, iota(this.#steps));
+    const keys = scatter(this.#keys[layer]!, places, k, 2);
+    const values = scatter(this.#values[layer]!, places, v, 2);
+    this.#keys[layer] = keys;
+    this.#values[layer] = values;
+    const rows = this.#first.size;
+    const begun = (count: number): Tensor =>
+      le(reshape(this.#first, [rows, 1, 1, 1]), reshape(iota(count), [1, 1, 1, count]));
+    if (this.#fresh) {
+      const how = { attnMask: begun(this.#steps), isCausal: true, window, scale };
+      return scaledDotProductAttention(q, k, v, how);
+    }
+    const capacity = keys.shape[2]!;
+    const column = reshape(iota(capacity), [1, 1, 1, capacity]);
+    const row = reshape(places, [1, 1, this.#steps, 1]);
+    let seen = le(column, row).and(begun(capacity));
+    if (window !== undefined) seen = seen.and(sub(row, column).lt(window));
+    return scaledDotProductAttention(q, keys, values, { attnMask: seen, scale });
+  }
+
+  /** The cache with `count` of the new tokens in it; left out: all. */
+  state(count: Tensor = scalar(this.#steps, 'int32')): CacheState {
+    return {
+      keys: this.#keys,
+      values: this.#values,
+      length: add(this.#length, count),
+      first: this.#first,
+    };
+  }
+}
+
+export interface CacheOptions {
+  /** Tokens that fit. */
+  readonly capacity: number;
+  /** Rows side by side; default 1. */
+  readonly batch?: number;
+  /** Default float32. */
+  readonly dtype?: DType;
+}
+
+/**
+ * A cache in variables: compiled functions write single rows of it in place, and `compileFunctions` keeps it
+ * as state. Names in state dicts are `keys.0`, `values.0`, ..., `length`, `first`.
+ */
+export class KVCache {
+  readonly capacity: number;
+  readonly batch: number;
+  readonly keys: readonly Variable[];
+  readonly values: readonly Variable[];
+  readonly length: Variable;
+  readonly first: Variable;
+
+  constructor(
+    { layers, heads, size }: CacheSizes,
+    { capacity, batch = 1, dtype = 'float32' }: CacheOptions,
+  ) {
+    for (const [name, value] of Object.entries({ capacity, batch })) {
+      if (!Number.isInteger(value) || value < 1) {
+        fail('KVCache', `${name} is a positive whole number`, String(value));
+      }
+    }
+    this.capacity = capacity;
+    this.batch = batch;
+    const make = (): Variable => new Variable(zeros([batch, heads, capacity, size], dtype));
+    this.keys = Array.from({ length: layers }, make);
+    this.values = Array.from({ length: layers }, make);
+    this.length = new Variable(full([], 0, 'int32'));
+    this.first = new Variable(full([batch], 0, 'int32'));
+  }
+
+  get state(): CacheState {
+    return {
+      keys: this.keys.map(({ value }) => value),
+      values: this.values.map(({ value }) => value),
+      length: this.length.value,
+      first: this.first.value,
+    };
+  }
+  set state({ keys, values, length, first }: CacheState) {
+    keys.forEach((value, i) => (this.keys[i]!.value = value));
+    values.forEach((value, i) => (this.values[i]!.value = value));
+    this.length.value = length;
+    this.first.value = first;
+  }
+
+  *namedState(): Iterable<readonly [string, Variable]> {
+    for (const [i, variable] of this.keys.entries()) yield [`keys.${i}`, variable];
+    for (const [i, variable] of this.values.entries()) yield [`values.${i}`, variable];
+    yield ['length', this.length];
+    yield ['first', this.first];
+  }
+}

@@ -1,0 +1,70 @@
+/** @hebb/layers-transformer: attention, transformer layers and models, generation, tokenizers. */
+export { MultiheadAttention } from './layers/attention.ts';
+export type { AttentionCallOptions, MultiheadAttentionOptions } from './layers/attention.ts';
+export { FeedForward, MixtureOfExperts, SwiGLU } from './layers/feed-forward.ts';
+export type {
+  Activation,
+  FeedForwardOptions,
+  MixtureOfExpertsOptions,
+  SwiGLUOptions,
+} from './layers/feed-forward.ts';
+export { causalMask } from './layers/masks.ts';
+export { LearnedPositions, RotaryPositions, SinusoidalPositions } from './layers/positions.ts';
+export type { PositionOptions, RotaryOptions } from './layers/positions.ts';
+export {
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from './layers/transformer.ts';
+export type {
+  DecoderCallOptions,
+  EncoderCallOptions,
+  StackOptions,
+  TransformerCallOptions,
+  TransformerLayerOptions,
+  TransformerOptions,
+} from './layers/transformer.ts';
+export { CacheCall, KVCache } from './generation/cache.ts';
+export type {
+  CachedAttentionOptions,
+  CacheOptions,
+  CacheSizes,
+  CacheState,
+} from './generation/cache.ts';
+export type { CausalCallOptions, CausalLM } from './models/causal.ts';
+export { GPT, GPTBlock, gptConfigOf, gptConfigs } from './models/gpt.ts';
+export type { GPTConfig } from './models/gpt.ts';
+export { Llama, LlamaBlock, llamaConfigOf, llamaConfigs } from './models/llama.ts';
+export type { LlamaConfig } from './models/llama.ts';
+export {
+  BertForMaskedLM,
+  BertForSequenceClassification,
+  BertLayer,
+  BertModel,
+  bertConfigOf,
+  bertConfigs,
+} from './models/bert.ts';
+export type { BertCallOptions, BertConfig } from './models/bert.ts';
+export { T5, relativeBuckets, t5ConfigOf, t5Configs } from './models/t5.ts';
+export type { T5CallOptions, T5Config } from './models/t5.ts';
+export { VisionTransformer, ViTBlock, vitConfigs } from './models/vit.ts';
+export type { ViTConfig } from './models/vit.ts';
+export {
+  decode,
+  generationFunctions,
+  prefill,
+  statelessFunctions,
+} from './generation/functions.ts';
+export type {
+  GenerationFunctions,
+  GenerationFunctionsOptions,
+  StatelessFunction,
+} from './generation/functions.ts';
+export { TextGenerator } from './generation/generate.ts';
+export type {
+  BeamGenerateOptions,
+  GenerateOptions,
+  TextGeneratorOptions,
+} from './generation/generate.ts';
