@@ -1,9 +1,8 @@
 /** Spoken digits: the recordings, the same at other speeds, and the layer that makes features of sound. */
-import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { add, compile, defaultGenerator, max, maximum, mul, random, sub, tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { readWav } from '@hebb/data';
+import { readSpokenDigits } from '@hebb/data/node';
+import type { SpokenDigit } from '@hebb/data/node';
 import { Module } from '@hebb/nn';
 import { addNoise, logMelSpectrogram, randomShift, resample, specAugment } from '@hebb/ops';
 import { dataPath } from './data.ts';
@@ -11,35 +10,14 @@ import { dataPath } from './data.ts';
 /** Samples a second. */
 export const sampleRate = 8000;
 
-export interface Recording {
-  readonly samples: Float32Array;
-  readonly digit: number;
-  readonly speaker: string;
-  readonly take: number;
-}
-
 /** The Free Spoken Digit Dataset in the order of digits, speakers and takes. */
-export async function recordings(): Promise<Recording[]> {
-  const folder = dataPath(
-    'datasets/fsdd',
-    'https://github.com/Jakobovski/free-spoken-digit-dataset (folder recordings)',
+export const recordings = (): Promise<SpokenDigit[]> =>
+  readSpokenDigits(
+    dataPath(
+      'datasets/fsdd',
+      'https://github.com/Jakobovski/free-spoken-digit-dataset (folder recordings)',
+    ),
   );
-  const found: Recording[] = [];
-  for (const file of await readdir(folder)) {
-    const [, digit, speaker, take] = /^(\d)_(\w+)_(\d+)\.wav$/.exec(file) ?? [];
-    if (digit === undefined) continue;
-    const { channels } = readWav(await readFile(join(folder, file)), { sampleRate });
-    found.push({
-      samples: channels[0]!,
-      digit: Number(digit),
-      speaker: speaker!,
-      take: Number(take),
-    });
-  }
-  return found.sort(
-    (a, b) => a.digit - b.digit || (a.speaker < b.speaker ? -1 : 1) || a.take - b.take,
-  );
-}
 
 /** The loudest stretch of `length` samples of what is longer; what is shorter stays. */
 export function loudest(samples: Float32Array, length: number): Float32Array {
@@ -63,14 +41,14 @@ const together = 128;
  * pace.
  */
 export async function atSpeed(
-  list: readonly Recording[],
+  list: readonly SpokenDigit[],
   factor: number,
-): Promise<readonly Recording[]> {
+): Promise<readonly SpokenDigit[]> {
   if (factor === 1) return list;
   const rate = Math.round(sampleRate / factor / 100) * 100;
   const longest = list.reduce((most, { samples }) => Math.max(most, samples.length), 0);
   const play = compile((x: Tensor) => resample(x, sampleRate, rate));
-  const changed: Recording[] = [];
+  const changed: SpokenDigit[] = [];
   for (let from = 0; from < list.length; from += together) {
     // All calls have one shape, so that there is one program.
     const rows = new Float32Array(together * longest);

@@ -1,8 +1,9 @@
 /** Digits of one speaker one after the other, pauses between them, drawn anew for every number. */
 import { Philox, ndarray } from '@hebb/data';
 import type { Dataset, Indices, NDArray } from '@hebb/data';
+import type { SpokenDigit } from '@hebb/data/node';
 import { atSpeed, loudest, recordings } from '../common/speech.ts';
-import type { Recording } from '../common/speech.ts';
+
 import { length, longest } from './model.ts';
 
 export interface Utterance extends Record<string, NDArray> {
@@ -20,10 +21,10 @@ const pause = 2400;
 /** Sequences by number: the same number, the same sequence. */
 export class Sequences implements Dataset<Utterance> {
   readonly length: number;
-  readonly #voices: readonly (readonly Recording[])[];
+  readonly #voices: readonly (readonly SpokenDigit[])[];
   readonly #seed: number;
 
-  constructor(list: readonly Recording[], count: number, seed: number) {
+  constructor(list: readonly SpokenDigit[], count: number, seed: number) {
     this.length = count;
     const speakers = [...new Set(list.map(({ speaker }) => speaker))];
     this.#voices = speakers.map((name) => list.filter(({ speaker }) => speaker === name));
@@ -90,7 +91,7 @@ export async function parts(options: {
     .filter(({ take }) => take < options.takes)
     .map((each) => ({ ...each, samples: loudest(each.samples, most) }));
   const train = all.filter(({ take }) => take >= 5);
-  const faster: Recording[] = [];
+  const faster: SpokenDigit[] = [];
   for (const factor of options.speeds) faster.push(...(await atSpeed(train, factor)));
   return {
     train: new Sequences(faster, 2 ** 20, 1),

@@ -1,20 +1,17 @@
 /** The three series and what they need before a network sees them. */
-import { readFile } from 'node:fs/promises';
 import { SeriesScaler, series, sliceSeries, windows } from '@hebb/data';
-import type { ArrayDataset, Series, SeriesWindow } from '@hebb/data';
+import type { ArrayDataset, Series, SeriesWindow, Table } from '@hebb/data';
+import { readCsvFile } from '@hebb/data/node';
 import { dataPath } from '../common/data.ts';
 
-/** Rows of a table in `datasets/tabular`, by the names in its first line. */
-async function readRows(name: string): Promise<Record<string, string>[]> {
-  const source = `https://raw.githubusercontent.com/jbrownlee/Datasets/master/${name}`;
-  const text = await readFile(dataPath(`datasets/tabular/${name}`, source), 'utf8');
-  const [head, ...rows] = text.replaceAll('"', '').trim().split(/\r?\n/);
-  const columns = head!.split(',');
-  return rows.map((row) => {
-    const cells = row.split(',');
-    return Object.fromEntries(columns.map((column, i) => [column, cells[i]!]));
-  });
-}
+/** A table of `datasets/tabular`. */
+const readTable = (name: string): Promise<Table> =>
+  readCsvFile(
+    dataPath(
+      `datasets/tabular/${name}`,
+      `https://raw.githubusercontent.com/jbrownlee/Datasets/master/${name}`,
+    ),
+  );
 
 /** A forecasting task: windows of scaled features, and the way back to the series' own unit. */
 export interface Task {
@@ -76,9 +73,9 @@ const circle = (part: readonly number[]): number[][] =>
 
 /** Daily minimum temperatures in Melbourne, 1981-1990: a week ahead from the last month and the calendar. */
 export async function temperatures(): Promise<Task> {
-  const rows = await readRows('daily-min-temperatures.csv');
-  const values = rows.map(({ Temp }) => Number(Temp));
-  const season = rows.map(({ Date: date }) => {
+  const table = await readTable('daily-min-temperatures.csv');
+  const values = [...table.numbers('Temp')];
+  const season = table.strings('Date').map((date) => {
     const start = Date.UTC(Number(date!.slice(0, 4)), 0, 1);
     return (Date.parse(date!) - start) / 86_400_000 / 365.25;
   });
@@ -110,8 +107,7 @@ export async function temperatures(): Promise<Task> {
  */
 export async function passengers(): Promise<Task> {
   const season = 12;
-  const rows = await readRows('airline-passengers.csv');
-  const values = rows.map(({ Passengers }) => Number(Passengers));
+  const values = [...(await readTable('airline-passengers.csv')).numbers('Passengers')];
   const logs = values.map(Math.log);
   const growth = logs.slice(season).map((value, t) => value - logs[t]!);
   const [input, horizon] = [12, 12];
@@ -144,26 +140,26 @@ const winds = ['NW', 'NE', 'SE', 'cv'];
  * twenty is missing: the network is given the one before and told that it is old.
  */
 export async function pollution(): Promise<Task> {
-  const rows = await readRows('pollution.csv');
+  const table = await readTable('pollution.csv');
   // The first day has no measurement at all.
-  const first = rows.findIndex((row) => row['pm2.5'] !== 'NA');
-  const hours = rows.slice(first);
-  const measured = hours.map((row) => row['pm2.5'] !== 'NA');
+  const first = table.numbers('pm2.5').findIndex((value) => !Number.isNaN(value));
+  const hours = table.slice(first);
+  const found = [...hours.numbers('pm2.5')];
+  const measured = found.map((value) => !Number.isNaN(value));
   let before = 0;
-  const values = hours.map((row, i) => (before = measured[i]! ? Number(row['pm2.5']) : before));
-  const number = (name: string, f = (x: number): number => x): number[] =>
-    hours.map((row) => f(Number(row[name])));
-  const year = hours.map(({ month, day }) => (Number(month) - 1 + Number(day) / 31) / 12);
+  const values = found.map((value, i) => (before = measured[i]! ? value : before));
+  const numbers = (name: string): number[] => [...hours.numbers(name)];
+  const days = numbers('day');
+  const year = numbers('month').map((month, i) => (month - 1 + days[i]! / 31) / 12);
+  const wind = hours.strings('cbwd');
   const data = series([
     values.map(Math.sqrt),
     measured.map(Number),
-    number('TEMP'),
-    number('DEWP'),
-    number('PRES'),
+    ...['TEMP', 'DEWP', 'PRES'].map(numbers),
     // Wind, snow and rain add up over hours of the same weather.
-    ...['Iws', 'Is', 'Ir'].map((name) => number(name, Math.log1p)),
-    ...winds.map((wind) => hours.map(({ cbwd }) => Number(cbwd === wind))),
-    ...circle(hours.map(({ hour }) => Number(hour) / 24)),
+    ...['Iws', 'Is', 'Ir'].map((name) => numbers(name).map(Math.log1p)),
+    ...winds.map((name) => wind.map((value) => Number(value === name))),
+    ...circle(numbers('hour').map((hour) => hour / 24)),
     ...circle(year),
   ]);
   const [input, horizon] = [48, 24];

@@ -1,8 +1,9 @@
 /** Which recordings are learnt from, and which judge. */
 import { ndarray } from '@hebb/data';
 import type { Dataset, Indices, NDArray } from '@hebb/data';
+import type { SpokenDigit } from '@hebb/data/node';
 import { atSpeed, loudest, recordings } from '../common/speech.ts';
-import type { Recording } from '../common/speech.ts';
+
 import { length } from './model.ts';
 
 export interface Utterance extends Record<string, NDArray> {
@@ -14,8 +15,8 @@ export interface Utterance extends Record<string, NDArray> {
 
 /** Recordings as samples of one length, silence around them. */
 export class Utterances implements Dataset<Utterance> {
-  readonly list: readonly Recording[];
-  constructor(list: readonly Recording[]) {
+  readonly list: readonly SpokenDigit[];
+  constructor(list: readonly SpokenDigit[]) {
     this.list = list;
   }
   get length(): number {
@@ -61,7 +62,7 @@ export async function parts(
     .map((each) => ({ ...each, samples: loudest(each.samples, length) }));
   const rest = all.filter(({ speaker }) => speaker !== unseen);
   const train = rest.filter(({ take }) => take >= 5);
-  const faster: Recording[] = [];
+  const faster: SpokenDigit[] = [];
   for (const factor of speeds) faster.push(...(await atSpeed(train, factor)));
   return {
     train: new Utterances(faster),
