@@ -1,9 +1,10 @@
 /** Code attached to a routine, run on each vector of results while it is in registers. */
 import type { Index, Instruction, Term } from '@hebb/compiler';
 import type { FunctionBuilder, I32 } from '../wasm/index.ts';
-import type { StoreResult } from '../routines/store.ts';
+import type { ResultVector, StoreResult } from '../routines/store.ts';
 import { Evaluator } from './evaluate.ts';
 import type { BufferAccess } from './evaluate.ts';
+import { isWide } from './helpers.ts';
 import type { Helpers } from './helpers.ts';
 import { laneType } from './types.ts';
 
@@ -103,18 +104,27 @@ export function epilogue(
   });
   const flat = flattenCode(code, shape, lead);
   if (!fits || flat === undefined) return undefined;
-  return (f: FunctionBuilder, { value, row, column, lanes, step = 1 }) => {
-    f.scope(() => {
-      const coordinates: I32[] = [f.let(row), f.let(column)];
-      const context = { f, helpers, buffers };
-      const vector = { variable: columnVariable, count: lanes, step, aligned };
-      const evaluator = new Evaluator(context, coordinates, vector);
-      for (const instruction of flat) {
-        if (instruction.op === 'result') {
-          evaluator.define(instruction.id, { dtype: instruction.dtype, code: value, vector: true });
-        }
+  const evaluatorOf = (
+    f: FunctionBuilder,
+    { value, row, column, lanes, step = 1 }: ResultVector,
+  ): Evaluator => {
+    const coordinates: I32[] = [f.let(row), f.let(column)];
+    const vector = { variable: columnVariable, count: lanes, step, aligned };
+    const evaluator = new Evaluator({ f, helpers, buffers }, coordinates, vector);
+    for (const instruction of flat) {
+      if (instruction.op === 'result') {
+        evaluator.define(instruction.id, { dtype: instruction.dtype, code: value, vector: true });
       }
-      evaluator.run(flat);
-    });
+    }
+    return evaluator;
   };
+  const store: StoreResult = (f, result) => f.scope(() => evaluatorOf(f, result).run(flat));
+  // Without long functions the registers are better used by the sums that wait.
+  if (!code.some((x) => x.op === 'apply' && isWide(x.name))) return store;
+  const together: StoreResult['together'] = (f, results) =>
+    f.scope(() => {
+      const list = results.map((result) => evaluatorOf(f, result));
+      for (const instruction of flat) Evaluator.stepAll(list, instruction);
+    });
+  return Object.assign(store, { together });
 }

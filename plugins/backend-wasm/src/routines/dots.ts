@@ -9,6 +9,7 @@ import type { MatmulSpec } from './batch.ts';
 import type { KernelPlan } from './kernel.ts';
 import { transpose4 } from './pack.ts';
 import { evenParts, forParts, partStart } from './parts.ts';
+import { storeRow } from './store.ts';
 import { madd, plus } from './target.ts';
 import type { Target } from './target.ts';
 
@@ -42,13 +43,15 @@ export function dots(spec: MatmulSpec, target: Target): KernelPlan {
           const left = { rows, at, step: a.row };
           const sums = dotTile(f, target, k, left, { columns, at: pb, step: b.column });
           sums.forEach((list, r) =>
-            list.forEach((value, j) =>
-              store(f, {
+            storeRow(
+              f,
+              store,
+              list.map((value, j) => ({
                 value,
                 row: i32.add(i32.add(i32.mul(matrix, i32.const(m)), row), i32.const(r)),
                 column: i32.add(i32.mul(group, i32.const(width)), i32.const(j * 4)),
                 lanes: Math.min(4, columns - j * 4),
-              }),
+              })),
             ),
           );
         });

@@ -13,6 +13,7 @@ import { aligned } from './kernel.ts';
 import type { KernelPlan } from './kernel.ts';
 import { packPanel, packRows } from './pack.ts';
 import { evenParts, forParts, minimum, partStart } from './parts.ts';
+import { storeRow } from './store.ts';
 import { emitTile, maxRows, widestTile } from './tile.ts';
 import type { Target } from './target.ts';
 
@@ -109,13 +110,15 @@ function tiled(spec: MatmulSpec, target: Target, pack: boolean): KernelPlan {
           ],
         });
         sums.forEach((list, r) =>
-          list.forEach((value, j) =>
-            store(f, {
+          storeRow(
+            f,
+            store,
+            list.map((value, j) => ({
               value,
               row: i32.add(i32.add(batchRow, row), i32.const(r)),
               column: i32.add(column, i32.const(j * 4)),
               lanes: Math.min(4, columns - j * 4),
-            }),
+            })),
           ),
         );
       });

@@ -13,7 +13,21 @@ export interface ResultVector {
   readonly step?: number;
 }
 
-export type StoreResult = (f: FunctionBuilder, result: ResultVector) => void;
+export interface StoreResult {
+  (f: FunctionBuilder, result: ResultVector): void;
+  /** The same for several vectors, where they are better off side by side. */
+  readonly together?: (f: FunctionBuilder, results: readonly ResultVector[]) => void;
+}
+
+/** Stores neighbours of one row. */
+export function storeRow(
+  f: FunctionBuilder,
+  store: StoreResult,
+  results: readonly ResultVector[],
+): void {
+  if (store.together !== undefined && results.length > 1) store.together(f, results);
+  else for (const result of results) store(f, result);
+}
 
 /** Writes the first lanes of a vector of 32-bit elements. */
 export function storeLanes(f: FunctionBuilder, at: I32, value: V128, lanes: number): void {

@@ -8,6 +8,7 @@ import type { DepthAxis } from '../depth.ts';
 import type { KernelPlan } from '../kernel.ts';
 import { evenParts, forParts, partStart } from '../parts.ts';
 import { emitTile, maxRows, widestTile } from '../tile.ts';
+import { storeRow } from '../store.ts';
 import type { StoreResult } from '../store.ts';
 import type { Target } from '../target.ts';
 
@@ -100,8 +101,10 @@ export function correlation(spec: CorrelationSpec, target: Target): KernelPlan {
               depth,
             });
             sums.forEach((list, r) =>
-              list.forEach((value, j) =>
-                store(f, {
+              storeRow(
+                f,
+                store,
+                list.map((value, j) => ({
                   value,
                   row: i32.add(row, i32.const(r)),
                   column: i32.add(
@@ -110,7 +113,7 @@ export function correlation(spec: CorrelationSpec, target: Target): KernelPlan {
                   ),
                   lanes: Math.min(4, wide - j * 4),
                   step,
-                }),
+                })),
               ),
             );
           };

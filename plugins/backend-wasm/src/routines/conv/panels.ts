@@ -11,6 +11,7 @@ import type { KernelPlan } from '../kernel.ts';
 import { gatherLanes } from '../pack.ts';
 import { evenParts, forParts, minimum, partStart } from '../parts.ts';
 import type { Target } from '../target.ts';
+import { storeRow } from '../store.ts';
 import { emitTile, maxRows, widestTile } from '../tile.ts';
 import { linePosition } from './direct.ts';
 import type { CorrelationSpec } from './direct.ts';
@@ -130,13 +131,15 @@ export function correlationByPanels(spec: CorrelationSpec, target: Target): Kern
             i32.add(i32.mul(of, i32.const(rows)), i32.add(row, r));
           const together = (): void =>
             sums.forEach((list, r) =>
-              list.forEach((value, j) =>
-                store(f, {
+              storeRow(
+                f,
+                store,
+                list.map((value, j) => ({
                   value,
                   row: rowOf(image, i32.const(r)),
                   column: i32.add(column, i32.const(j * 4)),
                   lanes: Math.min(4, count - j * 4),
-                }),
+                })),
               ),
             );
           if (!straddles) {
