@@ -1,16 +1,11 @@
 /** Shakespeare's plays as streams of characters. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Vocabulary, characters } from '@hebb/data';
+import { dataPath } from '../common/data.ts';
 
-export class MissingData extends Error {}
-
-const root = fileURLToPath(new URL('../../../', import.meta.url));
-const folder = join(
-  process.env['HEBB_DATA'] ?? join(root, '../shared/data'),
-  'datasets/tinyshakespeare',
-);
+export const file = 'datasets/tinyshakespeare/input.txt';
+const address =
+  'https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt';
 
 export interface Corpus {
   readonly vocabulary: Vocabulary;
@@ -20,16 +15,7 @@ export interface Corpus {
 }
 
 export async function corpus(): Promise<Corpus> {
-  let text: string;
-  try {
-    text = await readFile(join(folder, 'input.txt'), 'utf8');
-  } catch {
-    throw new MissingData(
-      `input.txt is not in ${folder}: get it from ` +
-        'https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt ' +
-        'and name the folder above datasets/tinyshakespeare in HEBB_DATA',
-    );
-  }
+  const text = await readFile(dataPath(file, address), 'utf8');
   const vocabulary = Vocabulary.from([text], { tokenize: characters });
   const ids = vocabulary.encode(text);
   const cut = Math.floor(0.9 * ids.length);

@@ -1,14 +1,14 @@
-/** Training by truncated backpropagation through time, evaluation, and writing new text. */
+/** Training by truncated backpropagation through time, evaluation, and single steps. */
 import { compile, tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Philox } from '@hebb/data';
 import { Stateful, crossEntropy, withMode } from '@hebb/nn';
-import { bitsPerToken, softmax } from '@hebb/ops';
+import { bitsPerToken } from '@hebb/ops';
 import { AdamW, CosineAnnealingLR, clipGradNorm } from '@hebb/train';
 import { pieces } from './data.ts';
 import type { Corpus } from './data.ts';
 import type { LSTMState } from '@hebb/layers-lstm';
 import type { CharRnn } from './model.ts';
+import type { Stepper } from './write.ts';
 
 const pieceTensor = (piece: Int32Array, rows: number): Tensor =>
   tensor(piece, { shape: [rows, piece.length / rows] });
@@ -86,41 +86,19 @@ export async function evaluate(
   return bitsPerToken(total / count);
 }
 
-export interface WriteOptions {
-  readonly length: number;
-  /** Below 1: likelier characters more often. */
-  readonly temperature: number;
-  readonly seed: number;
-}
-
-/** Writes text character by character: one step of the network each, the state carried along. */
-export async function* write(
-  model: CharRnn,
-  { vocabulary }: Corpus,
-  prompt: string,
-  { length, temperature, seed }: WriteOptions,
-): AsyncIterable<string> {
+/** The network in Node, one step a call; `dispose` when the text is written. */
+export function stepper(model: CharRnn): Stepper & { dispose(): void } {
   const step = compile((id: Tensor, h: Tensor, c: Tensor) =>
     withMode(model, false, () => {
       const [logits, state] = model.forward(id, [h, c]);
-      return { probabilities: softmax(logits.reshape([-1]).div(temperature), 0), state };
+      return { logits: logits.reshape([-1]), state };
     }),
   );
-  const random = new Philox(seed);
   let state = model.start(1);
-  let probabilities = new Float32Array();
-  const push = async (id: number): Promise<void> => {
+  const next = async (id: number): Promise<ArrayLike<number>> => {
     const result = await step(tensor(Int32Array.of(id), { shape: [1, 1] }), ...state);
     state = [result.state[0], result.state[1]];
-    probabilities = (await result.probabilities.data()) as Float32Array<ArrayBuffer>;
+    return (await result.logits.data()) as Float32Array;
   };
-  for (const id of vocabulary.encode(prompt)) await push(id);
-  for (let k = 0; k < length; k++) {
-    let left = random.uniform();
-    let id = probabilities.findIndex((p) => (left -= p) < 0);
-    if (id < 0) id = probabilities.indexOf(Math.max(...probabilities));
-    yield vocabulary.tokens[id]!;
-    await push(id);
-  }
-  step.dispose();
+  return Object.assign(next, { dispose: () => step.dispose() });
 }
