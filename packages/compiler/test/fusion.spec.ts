@@ -60,6 +60,14 @@ describe('one kernel', () => {
     expect(check([ops.groupNorm(x, 2, g, gw)], [x, g, gw]).kernels).toHaveLength(1);
   });
 
+  it('a value kept between two bounds, as a minimum and a maximum', () => {
+    const x = input([4, 9]);
+    expect(names(check([ops.relu6(x)], [x]))).toEqual(['minimum+maximum']);
+    expect(names(check([ops.hardtanh(x)], [x]))).toEqual(['minimum+maximum']);
+    // Another bound than the one that is compared with is no maximum.
+    expect(names(check([core.where(core.le(x, 1), 0, x)], [x]))).toEqual(['le+where']);
+  });
+
   it('the gradient of softmax', () => {
     const [x, g] = [input([8, 16]), input([8, 16])];
     const [dx] = gradients([ops.softmax(x)], [x], { cotangents: [g] });

@@ -102,11 +102,37 @@ function identities(
       if (b === c) return b;
       const condition = constantOf(a);
       if (condition !== undefined) return condition === 1 ? b : c;
-      return a.node.op === 'not' ? make('where', [a.node.inputs[0]!, c, b]) : undefined;
+      if (a.node.op === 'not') return make('where', [a.node.inputs[0]!, c, b]);
+      return a.node.op === 'le' ? rewriteBound(builder, a, b, c, aval) : undefined;
     }
     default:
       return undefined;
   }
+}
+
+/**
+ * x <= k ? k : x is a maximum, k <= x ? k : x a minimum, and a value kept between two bounds both: NaN comes
+ * through either way, only a zero at the bound 0 may keep its sign.
+ */
+function rewriteBound(
+  builder: Builder,
+  condition: Value,
+  bound: Value,
+  otherwise: Value,
+  aval: Aval,
+): Value | undefined {
+  const k = constantOf(bound);
+  const [low, high] = condition.node.inputs as [Value, Value];
+  if (k === undefined || Number.isNaN(Number(k))) return undefined;
+  if (constantOf(low) === k && otherwise === high) {
+    return builder.make('minimum', [otherwise, bound], {}, aval);
+  }
+  if (constantOf(high) !== k) return undefined;
+  const { op, inputs } = otherwise.node;
+  const upper = op === 'minimum' && inputs[0] === low ? constantOf(inputs[1]!) : undefined;
+  return otherwise === low || (upper !== undefined && upper >= k)
+    ? builder.make('maximum', [otherwise, bound], {}, aval)
+    : undefined;
 }
 
 /** x + (-0) is x; x + 0 is x but for x = -0, so it takes a value that is never -0. */
