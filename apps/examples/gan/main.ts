@@ -1,0 +1,4 @@
+import { main } from '../common/example.ts';
+import { gan } from './gan.ts';
+
+await main(gan);
