@@ -12,3 +12,7 @@ declare module '*/compiled/index.js' {
   import type { Model } from '@hebb/runtime';
   export const loadModel: () => Promise<Model>;
 }
+declare module '*/generator/index.js' {
+  import type { Model } from '@hebb/runtime';
+  export const loadModel: () => Promise<Model>;
+}

@@ -15,6 +15,8 @@ export type { BundleOptions, BundleSize, ColdStart, ColdStartOptions } from './b
 export interface StartWorkerOptions {
   /** Folder of the worker project, with its wrangler configuration. */
   readonly directory: string;
+  /** The configuration in it; default wrangler's own choice, `wrangler.jsonc` and the like. */
+  readonly config?: string;
   /** Milliseconds until `GET /health` must answer. Default 60,000. */
   readonly timeout?: number;
   /** Export conditions for the bundler beside a worker's usual ones. */
@@ -36,6 +38,7 @@ export interface LocalWorker {
  */
 export async function startWorker({
   directory,
+  config,
   timeout = 60_000,
   conditions = [],
 }: StartWorkerOptions): Promise<LocalWorker> {
@@ -48,6 +51,7 @@ export async function startWorker({
       wrangler(directory),
       'dev',
       '--local',
+      ...(config === undefined ? [] : ['--config', config]),
       ...['--ip', '127.0.0.1'],
       ...['--port', String(port)],
       ...['--inspector-port', '0'],

@@ -10,6 +10,7 @@ export type { AdversarialLoss, LabelOptions } from './losses.ts';
 export { gradientPenalty, r1Penalty } from './penalties.ts';
 export type { Critic, GradientPenaltyOptions, R1Options } from './penalties.ts';
 
+export { ConditionalBatchNorm2d } from './models/conditional-batch-norm.ts';
 export { DcganDiscriminator, DcganGenerator } from './models/dcgan.ts';
 export type {
   DcganDiscriminatorOptions,

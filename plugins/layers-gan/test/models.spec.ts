@@ -33,6 +33,8 @@ describe('DCGAN', () => {
       const given = numClasses === undefined ? [] : [digits(3, 7)];
       const size = { imageSize: 28, imageChannels: 1, features: 2 };
       const classes = numClasses === undefined ? {} : { numClasses };
+      const joins = new DcganGenerator({ ...size, ...classes, latentSize: 8, condition: 'concat' });
+      expect(joins.forward(z(2, 8), ...given).shape).toEqual([2, 1, 28, 28]);
       const g = new DcganGenerator({ ...size, ...classes, latentSize: 8 });
       const drawn = g.forward(z(2, 8), ...given);
       expect(drawn.shape).toEqual([2, 1, 28, 28]);

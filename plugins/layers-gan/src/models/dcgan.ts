@@ -18,6 +18,7 @@ import {
   spectralNorm,
 } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
+import { ConditionalBatchNorm2d } from './conditional-batch-norm.ts';
 import { MinibatchStd } from './minibatch-std.ts';
 import { dcganInit } from './start.ts';
 
@@ -31,8 +32,6 @@ export interface DcganOptions {
   readonly features?: number;
   /** With it both networks take a class number beside: a conditional GAN, Mirza & Osindero 2014. */
   readonly numClasses?: number;
-  /** Width of the classes' vectors; default 16. */
-  readonly embeddingSize?: number;
   readonly dtype?: DType;
   readonly generator?: Generator;
 }
@@ -40,6 +39,13 @@ export interface DcganOptions {
 export interface DcganGeneratorOptions extends DcganOptions {
   /** Default 100. */
   readonly latentSize?: number;
+  /**
+   * How the class comes in: `norm` (default), by the scales and shifts of batch normalisation; `concat`, as a vector
+   * beside the noise, which small networks may come to prefer to the noise.
+   */
+  readonly condition?: 'norm' | 'concat';
+  /** Width of that vector; default 16. */
+  readonly embeddingSize?: number;
 }
 
 export interface DcganDiscriminatorOptions extends DcganOptions {
@@ -54,15 +60,7 @@ export interface DcganDiscriminatorOptions extends DcganOptions {
   readonly minibatchStd?: boolean;
 }
 
-const shared = [
-  'imageSize',
-  'imageChannels',
-  'features',
-  'numClasses',
-  'embeddingSize',
-  'dtype',
-  'generator',
-];
+const shared = ['imageSize', 'imageChannels', 'features', 'numClasses', 'dtype', 'generator'];
 
 /** How often the size halves until 4 or an odd number is left, and that number. */
 function levelsOf(op: string, imageSize: number): { levels: number; start: number } {
@@ -98,7 +96,7 @@ export function checkClasses(
 
 /**
  * Draws images from noise: transposed convolutions that double the size, batch normalisation and ReLU, tanh at the
- * end. `main.0.weight`, `main.1.weight`, ... as in PyTorch's example; with classes `embedding.weight` beside.
+ * end. `main.0.weight`, `main.1.weight`, ... as in PyTorch's example.
  *
  * Shape: [N, latentSize] (and int32 [N]) -> [N, imageChannels, imageSize, imageSize] in -1 to 1.
  */
@@ -111,17 +109,21 @@ export class DcganGenerator extends Module {
   constructor(options: DcganGeneratorOptions = {}) {
     super();
     const op = 'DcganGenerator';
-    checkOptions(op, options, [...shared, 'latentSize']);
+    checkOptions(op, options, [...shared, 'latentSize', 'condition', 'embeddingSize']);
     const { imageSize = 64, imageChannels = 3, features = 64, latentSize = 100 } = options;
-    const { numClasses, embeddingSize = 16, dtype = 'float32', generator } = options;
+    const { numClasses, embeddingSize = 16, condition = 'norm' } = options;
+    const { dtype = 'float32', generator } = options;
+    if (condition !== 'norm' && condition !== 'concat') {
+      fail(op, 'unknown condition', String(condition), 'norm, concat');
+    }
     const how = { dtype, ...(generator && { generator }) };
     const { levels, start } = levelsOf(op, imageSize);
     this.latentSize = checkCount(op, 'latentSize', latentSize);
     this.numClasses = numClasses;
-    this.embedding =
-      numClasses === undefined ? undefined : new Embedding(numClasses, embeddingSize, how);
+    const joins = numClasses !== undefined && condition === 'concat';
+    this.embedding = joins ? new Embedding(numClasses, embeddingSize, how) : undefined;
     const layers: Layer[] = [];
-    let channels = latentSize + (numClasses === undefined ? 0 : embeddingSize);
+    let channels = latentSize + (joins ? embeddingSize : 0);
     for (let level = levels - 1; level >= 0; level--) {
       const next = features * 2 ** level;
       const first = level === levels - 1;
@@ -131,7 +133,9 @@ export class DcganGenerator extends Module {
           bias: false,
           ...how,
         }),
-        new BatchNorm2d(next, { dtype }),
+        numClasses === undefined || joins
+          ? new BatchNorm2d(next, { dtype })
+          : new ConditionalBatchNorm2d(next, numClasses, { dtype }),
         new ReLU(),
       );
       channels = next;
@@ -154,8 +158,15 @@ export class DcganGenerator extends Module {
       fail('DcganGenerator', 'noise does not fit', formatShape(z.shape), `[N,${this.latentSize}]`);
     }
     checkClasses('DcganGenerator', z, classes, this.numClasses);
-    const x = classes === undefined ? z : concat([z, this.embedding!.forward(classes)], 1);
-    return this.main.forward(x.reshape([...x.shape, 1, 1]));
+    const joined =
+      classes === undefined || this.embedding === undefined
+        ? z
+        : concat([z, this.embedding.forward(classes)], 1);
+    let x = joined.reshape([...joined.shape, 1, 1]);
+    for (const layer of this.main.layers) {
+      x = layer instanceof ConditionalBatchNorm2d ? layer.forward(x, classes) : layer.forward(x);
+    }
+    return x;
   }
 
   override extraRepr(): string {
