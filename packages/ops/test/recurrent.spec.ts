@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { cpu } from '@hebb/backend-cpu';
-import { flip, init, random, tensor, zeros } from '@hebb/core';
+import { concat, flip, init, random, tensor, zeros } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import * as ops from '../src/index.ts';
 import type { LstmWeights, RecurrentActivation } from '../src/index.ts';
@@ -62,36 +62,26 @@ interface State {
   readonly c0?: Tensor | undefined;
 }
 
+type Weights = LstmWeights | readonly LstmWeights[];
+
 const kinds = {
   SimpleRNN: {
     usual: ['tanh'],
     sigmoid: ['sigmoid'],
-    run: (
-      x: Tensor,
-      weights: LstmWeights,
-      activations: readonly RecurrentActivation[],
-      state: State,
-    ) => ops.rnn(x, weights, { ...state, activations }),
+    run: (x: Tensor, weights: Weights, activations: readonly RecurrentActivation[], state: State) =>
+      ops.rnn(x, weights, { ...state, activations }),
   },
   GRU: {
     usual: ['hardSigmoid', 'tanh'],
     sigmoid: ['sigmoid', 'sigmoid'],
-    run: (
-      x: Tensor,
-      weights: LstmWeights,
-      activations: readonly RecurrentActivation[],
-      state: State,
-    ) => ops.gru(x, weights, { ...state, activations, linearBeforeReset: false, gateOrder: 'zrn' }),
+    run: (x: Tensor, weights: Weights, activations: readonly RecurrentActivation[], state: State) =>
+      ops.gru(x, weights, { ...state, activations, linearBeforeReset: false, gateOrder: 'zrn' }),
   },
   LSTM: {
     usual: ['hardSigmoid', 'tanh', 'tanh'],
     sigmoid: ['sigmoid', 'sigmoid', 'sigmoid'],
-    run: (
-      x: Tensor,
-      weights: LstmWeights,
-      activations: readonly RecurrentActivation[],
-      state: State,
-    ) => ops.lstm(x, weights, { ...state, activations }),
+    run: (x: Tensor, weights: Weights, activations: readonly RecurrentActivation[], state: State) =>
+      ops.lstm(x, weights, { ...state, activations }),
   },
 } as const;
 
@@ -124,6 +114,53 @@ for (const [name, kind] of Object.entries(kinds)) {
     });
   });
 }
+
+/** How the cases of the wrapper join the directions, and whether they give all steps; in their order. */
+const wrapped = [
+  ['sum', 'last'],
+  ['mul', 'last'],
+  ['concat', 'last'],
+  ['ave', 'last'],
+  ['concat', 'all'],
+  ['concat', 'all'],
+  ['concat', 'all'],
+  ['sum', 'all'],
+] as const;
+const joins = {
+  sum: (a: Tensor, b: Tensor) => a.add(b),
+  mul: (a: Tensor, b: Tensor) => a.mul(b),
+  ave: (a: Tensor, b: Tensor) => a.add(b).mul(0.5),
+  concat: (a: Tensor, b: Tensor) => concat([a, b], 1),
+};
+
+const wrapper = 'reference/keras-js/test/data/layers/wrappers/Bidirectional.json';
+const both = await json<Record<string, KerasCase>>(wrapper);
+
+describe('Keras Bidirectional', () => {
+  if (both === undefined) {
+    it.skip(`needs ${wrapper} in ${data}`, () => undefined);
+    return;
+  }
+  it.each(Object.entries(both))('%s', async (title, { input, expected, weights }) => {
+    const [join, steps] = wrapped[Number(title.split('.').at(-1))]!;
+    const list = weights.map(of);
+    const directions = [0, 3].map((k) => ({
+      weightIh: list[k]!.transpose(),
+      weightHh: list[k + 1]!.transpose(),
+      biasIh: list[k + 2]!,
+    }));
+    const hidden = list[1]!.shape[0]!;
+    const gates = list[0]!.shape[1]! / hidden;
+    const kind = gates === 1 ? kinds.SimpleRNN : gates === 3 ? kinds.GRU : kinds.LSTM;
+    const [y] = kind.run(of(input).unsqueeze(1), directions, kind.usual, {});
+    const rows = y.reshape([y.shape[0]!, 2 * hidden]);
+    const [forwards, backwards] = [0, 1].map((k) => rows.narrow(1, k * hidden, hidden));
+    // Its last step is for the backward direction the first one.
+    const end = (z: Tensor, at: number): Tensor => (steps === 'all' ? z : z.narrow(0, at, 1));
+    const got = joins[join](end(forwards!, rows.shape[0]! - 1), end(backwards!, 0));
+    expectClose(await listed(got), expected.data.map(Number), 1e-5);
+  });
+});
 
 interface Candle {
   readonly lstm: {
