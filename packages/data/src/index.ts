@@ -123,3 +123,7 @@ export { cutmix, mixup } from './augment/mix.ts';
 export type { MixOptions } from './augment/mix.ts';
 export { BytePairTokenizer } from './text/byte-pair.ts';
 export type { TrainBytePairOptions } from './text/byte-pair.ts';
+export { ShardedDataset } from './dataset/shards.ts';
+export type { Shard, ShardOrderOptions, ShardedDatasetOptions } from './dataset/shards.ts';
+export { batched, shuffled } from './dataset/stream.ts';
+export type { BatchedOptions, ShuffleOptions, Stream } from './dataset/stream.ts';

@@ -1,7 +1,7 @@
 /** What needs a file system: reading and writing files, and MNIST from disk or the network. */
 
 export { csvFileRecords, readCsvFile } from './node/csv-file.ts';
-export { decodeImage, imageFormat } from './node/decode-image.ts';
+export { decodeImage, imageDecoder, imageFormat } from './node/decode-image.ts';
 export type { DecodeImageOptions, ImageFormat } from './node/decode-image.ts';
 export { readBytes, writeBytes } from './node/files.ts';
 export { readIdxFile, writeIdxFile } from './node/idx-file.ts';
@@ -21,3 +21,9 @@ export { readImdb, readLines, readParallelText, readReviewPolarity } from './nod
 export type { EncodedReview, ImdbReviews, Review, TextPair } from './node/corpora.ts';
 export { readSpokenDigits } from './node/spoken-digits.ts';
 export type { SpokenDigit } from './node/spoken-digits.ts';
+export { ImageFolder, imageFolder } from './node/image-folder.ts';
+export type { FolderSample, ImageFile, ImageFolderOptions } from './node/image-folder.ts';
+export { shardFiles } from './node/shard-files.ts';
+export type { ShardFilesOptions } from './node/shard-files.ts';
+export { fingerprint } from './node/fingerprint.ts';
+export type { FingerprintOptions } from './node/fingerprint.ts';

@@ -1,6 +1,6 @@
 /** Random changes of a data set's pictures, decided by seed, epoch and sample alone. */
 
-import { checkIndex, fetchBatch, unstack } from '../dataset/dataset.ts';
+import { checkIndex, fetchBatch, stack, unstack } from '../dataset/dataset.ts';
 import type { Dataset, Indices, Sample } from '../dataset/dataset.ts';
 import { DataError } from '../error.ts';
 import { allocateLike, sizeOf } from '../ndarray.ts';
@@ -50,8 +50,20 @@ export function augment<S extends Sample>(
       return unstack(this.batch!([index]), 0);
     },
     batch(indices, epoch = 0) {
-      const batch = fetchBatch(dataset, indices, epoch);
       const streams = sampleStreams(seed, epoch, 0);
+      // Pictures of many sizes have no batch before they have been transformed.
+      if (dataset.batch === undefined) {
+        return stack(
+          Array.from(indices, (index) => {
+            const sample = dataset.get(index);
+            const picture = sample[column] ?? missing('augment', column, sample);
+            const row = { ...picture, shape: [1, ...picture.shape] };
+            const changed = transformRows(row, [index], streams, transform);
+            return { ...sample, [column]: { ...changed, shape: changed.shape.slice(1) } };
+          }),
+        );
+      }
+      const batch = fetchBatch(dataset, indices, epoch);
       const pictures = batch[column] ?? missing('augment', column, batch);
       return { ...batch, [column]: transformRows(pictures, indices, streams, transform) };
     },

@@ -6,7 +6,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { DataError, reasonOf } from '../error.ts';
+import { DataError, codeOf, reasonOf } from '../error.ts';
 import type { Image } from '../image/image.ts';
 import { decodePng } from '../image/png.ts';
 import { decodePnm, isPnm } from '../image/pnm.ts';
@@ -34,6 +34,44 @@ export function imageFormat(bytes: Uint8Array): ImageFormat | undefined {
   return isPnm(bytes) ? 'pnm' : undefined;
 }
 
+/** Pixels of a picture of one format; throws whatever the library throws. */
+type Decoder = (bytes: Uint8Array, maxPixels: number) => Image;
+
+function formatOf(bytes: Uint8Array): ImageFormat {
+  const format = imageFormat(bytes);
+  if (format !== undefined) return format;
+  throw new DataError('decodeImage', 'unknown format', {
+    kind: 'corrupt',
+    got: [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' '),
+    wanted: 'PNG, JPEG, JPEG 2000, WebP, TIFF, BMP or PNM',
+  });
+}
+
+/** Runs a decoder; what it throws, and what is too large, becomes a DataError. */
+function decodeWith(
+  decode: Decoder,
+  format: ImageFormat,
+  bytes: Uint8Array,
+  maxPixels: number,
+): Image {
+  let image: Image;
+  try {
+    image = decode(bytes, maxPixels);
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError('decodeImage', `broken ${format}`, {
+      kind: 'corrupt',
+      got: reasonOf(error),
+    });
+  }
+  if (image.width * image.height <= maxPixels) return image;
+  throw new DataError('decodeImage', 'the picture is too large', {
+    kind: 'too-large',
+    got: `${image.width}x${image.height}`,
+    wanted: `at most ${maxPixels} pixels`,
+  });
+}
+
 /**
  * The picture in `bytes`, 8 bits a channel.
  * @throws DataError for an unknown format, a broken or too large picture, or a decoder that is not
@@ -43,69 +81,91 @@ export async function decodeImage(
   bytes: Uint8Array,
   { maxPixels = 1 << 24 }: DecodeImageOptions = {},
 ): Promise<Image> {
-  const format = imageFormat(bytes);
-  if (format === undefined) {
-    throw new DataError('decodeImage', 'unknown format', {
-      kind: 'corrupt',
-      got: [...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' '),
-      wanted: 'PNG, JPEG, JPEG 2000, WebP, TIFF, BMP or PNM',
-    });
-  }
-  try {
-    const image = await decoders[format](bytes, maxPixels);
-    if (image.width * image.height > maxPixels) {
-      throw new DataError('decodeImage', 'the picture is too large', {
-        got: `${image.width}x${image.height}`,
-        wanted: `at most ${maxPixels} pixels`,
+  const format = formatOf(bytes);
+  return decodeWith(await decoderOf(format), format, bytes, maxPixels);
+}
+
+/**
+ * `decodeImage` without waiting, for pictures of these formats: their decoders are loaded first.
+ * @throws DataError for a decoder that is not installed.
+ */
+export async function imageDecoder(
+  formats: Iterable<ImageFormat>,
+  { maxPixels = 1 << 24 }: DecodeImageOptions = {},
+): Promise<(bytes: Uint8Array) => Image> {
+  const decoders = new Map<ImageFormat, Decoder>();
+  for (const format of formats) decoders.set(format, await decoderOf(format));
+  return (bytes) => {
+    const format = formatOf(bytes);
+    const decode = decoders.get(format);
+    if (decode === undefined) {
+      throw new DataError('imageDecoder', 'a picture of a format that was not asked for', {
+        got: format,
+        wanted: [...decoders.keys()].join(', '),
       });
     }
-    return image;
+    return decodeWith(decode, format, bytes, maxPixels);
+  };
+}
+
+async function decoderOf(format: ImageFormat): Promise<Decoder> {
+  try {
+    return await loaders[format]();
   } catch (error) {
-    if (error instanceof DataError) throw error;
-    const missing = (error as { code?: string }).code?.endsWith('MODULE_NOT_FOUND') === true;
+    const missing = codeOf(error)?.endsWith('MODULE_NOT_FOUND') === true;
     throw new DataError('decodeImage', missing ? `no decoder of ${format}` : `broken ${format}`, {
-      kind: 'corrupt',
+      kind: missing ? 'unsupported' : 'corrupt',
       got: reasonOf(error),
     });
   }
 }
 
-const decoders: Readonly<
-  Record<ImageFormat, (bytes: Uint8Array, maxPixels: number) => Image | Promise<Image>>
-> = {
-  png: (bytes, maxPixels) => decodePng(bytes, { maxPixels }),
-  pnm: (bytes, maxPixels) => decodePnm(bytes, { maxPixels }),
-  jpeg: async (bytes) => opaque(await (await squoosh('jpeg', 'mozjpeg_dec'))(bytes)),
-  webp: async (bytes) => {
-    const image = await (await squoosh('webp', 'webp_dec'))(bytes);
-    return image.data.every((value, i) => i % 4 !== 3 || value === 255) ? opaque(image) : image;
+const loaders: Readonly<Record<ImageFormat, () => Decoder | Promise<Decoder>>> = {
+  png: () => (bytes, maxPixels) => decodePng(bytes, { maxPixels }),
+  pnm: () => (bytes, maxPixels) => decodePnm(bytes, { maxPixels }),
+  jpeg: async () => {
+    const decode = await codec('jpeg', 'mozjpeg_dec', false);
+    return (bytes) => opaque(decode(bytes));
   },
-  tiff: async (bytes) => {
+  webp: async () => {
+    const decode = await codec('webp', 'webp_dec');
+    return (bytes) => {
+      const image = decode(bytes);
+      return image.data.every((value, i) => i % 4 !== 3 || value === 255) ? opaque(image) : image;
+    };
+  },
+  tiff: async () => {
     const { decode } = await import('tiff');
-    const [page] = decode(bytes);
-    if (page === undefined) throw new Error('it has no page');
-    return interleaved(page.width, page.height, page.samplesPerPixel, page.data);
+    return (bytes) => {
+      const [page] = decode(bytes);
+      if (page === undefined) throw new Error('it has no page');
+      return interleaved(page.width, page.height, page.samplesPerPixel, page.data);
+    };
   },
-  bmp: async (bytes) => {
+  bmp: async () => {
     const { decode } = await import('fast-bmp');
-    const { width, height, channels, data } = decode(bytes);
-    if (!ArrayBuffer.isView(data)) throw new Error('pixels in an unknown form');
-    return interleaved(width, height, channels, new Uint8Array(data.buffer, data.byteOffset));
+    return (bytes) => {
+      const { width, height, channels, data } = decode(bytes);
+      if (!ArrayBuffer.isView(data)) throw new Error('pixels in an unknown form');
+      return interleaved(width, height, channels, new Uint8Array(data.buffer, data.byteOffset));
+    };
   },
-  jpeg2000: async (bytes) => {
+  jpeg2000: async () => {
     const make = require('@cornerstonejs/codec-openjpeg/decode') as OpenJpegFactory;
     openJpeg ??= make(silent);
     const { J2KDecoder } = await openJpeg;
-    const decoder = new J2KDecoder();
-    try {
-      decoder.getEncodedBuffer(bytes.length).set(bytes);
-      decoder.decode();
-      const { width, height, componentCount, bitsPerSample } = decoder.getFrameInfo();
-      if (bitsPerSample > 8) throw new Error(`${bitsPerSample} bits a sample`);
-      return interleaved(width, height, componentCount, decoder.getDecodedBuffer().slice());
-    } finally {
-      decoder.delete();
-    }
+    return (bytes) => {
+      const decoder = new J2KDecoder();
+      try {
+        decoder.getEncodedBuffer(bytes.length).set(bytes);
+        decoder.decode();
+        const { width, height, componentCount, bitsPerSample } = decoder.getFrameInfo();
+        if (bitsPerSample > 8) throw new Error(`${bitsPerSample} bits a sample`);
+        return interleaved(width, height, componentCount, decoder.getDecodedBuffer().slice());
+      } finally {
+        decoder.delete();
+      }
+    };
   },
 };
 
@@ -129,38 +189,84 @@ interface J2KDecoder {
 type OpenJpegFactory = (options: object) => Promise<{ readonly J2KDecoder: new () => J2KDecoder }>;
 let openJpeg: ReturnType<OpenJpegFactory> | undefined;
 
-type RawDecoder = (bytes: Uint8Array) => Promise<Image & { readonly channels: 4 }>;
-const loaded = new Map<string, Promise<RawDecoder>>();
+type RawDecoder = (bytes: Uint8Array) => Image & { readonly channels: 4 };
 
-/** A decoder of the Squoosh project. In Node its WebAssembly is read from the package's folder. */
-function squoosh(name: 'jpeg' | 'webp', codec: string): Promise<RawDecoder> {
-  const known = loaded.get(name);
-  if (known !== undefined) return known;
-  const load = async (): Promise<RawDecoder> => {
-    const wasm = await readFile(require.resolve(`@jsquash/${name}/codec/dec/${codec}.wasm`));
-    const { default: decode, init } =
-      name === 'jpeg'
-        ? await import('@jsquash/jpeg/decode.js')
-        : await import('@jsquash/webp/decode.js');
-    // The published types know only one of the two forms of `init`.
-    const start = init as (module: WebAssembly.Module, options: object) => Promise<void>;
-    await start(await WebAssembly.compile(wasm), silent);
-    return async (bytes) => {
-      try {
-        const image = await withImageData(() => decode(new Uint8Array(bytes).buffer));
-        const { width, height, data } = image;
-        return { width, height, channels: 4, data: new Uint8Array(data) };
-      } catch (error) {
-        // The library has ended its program: the next picture gets a new one.
-        loaded.delete(name);
-        throw error;
-      }
-    };
+/** What `@jsquash` packages call the module of their WebAssembly. */
+interface Codec {
+  /** Wants exactly the arguments that its program has: for JPEG whether to keep the orientation. */
+  decode(data: Uint8Array, ...more: readonly boolean[]): ImageDataLike | null;
+}
+interface ImageDataLike {
+  readonly data: Uint8ClampedArray;
+  readonly width: number;
+  readonly height: number;
+}
+
+const loaded = new Map<string, Promise<() => Promise<RawDecoder>>>();
+
+/**
+ * A decoder of the Squoosh project. In Node its WebAssembly is read from the package's folder. A broken
+ * picture ends the library's program; asking again waits for a new one.
+ */
+async function codec(
+  name: 'jpeg' | 'webp',
+  file: string,
+  ...more: readonly boolean[]
+): Promise<RawDecoder> {
+  let known = loaded.get(name);
+  if (known === undefined) {
+    known = prepare(name, file, more);
+    loaded.set(name, known);
+    known.catch(() => loaded.delete(name));
+  }
+  return (await known)();
+}
+
+async function prepare(
+  name: 'jpeg' | 'webp',
+  file: string,
+  more: readonly boolean[],
+): Promise<() => Promise<RawDecoder>> {
+  const folder = `@jsquash/${name}/codec/dec/${file}`;
+  const wasm = await WebAssembly.compile(await readFile(require.resolve(`${folder}.wasm`)));
+  const { default: factory } = (await import(`${folder}.js`)) as {
+    readonly default: (options: object) => Promise<Codec>;
   };
-  const loading = load();
-  loaded.set(name, loading);
-  loading.catch(() => loaded.delete(name));
-  return loading;
+  const start = (): Promise<Codec> =>
+    factory({
+      ...silent,
+      noInitialRun: true,
+      instantiateWasm(imports: WebAssembly.Imports, ready: (made: WebAssembly.Instance) => void) {
+        const instance = new WebAssembly.Instance(wasm, imports);
+        ready(instance);
+        return instance.exports;
+      },
+    });
+  let program: Codec | undefined = await start();
+  let starting: Promise<void> | undefined;
+  const decode: RawDecoder = (bytes) => {
+    if (program === undefined) throw new Error('the decoder starts again after a broken picture');
+    let image: ImageDataLike | null;
+    try {
+      const running = program;
+      image = withImageData(() => running.decode(bytes, ...more));
+    } catch (error) {
+      // Its program has ended.
+      program = undefined;
+      starting = start().then((made) => {
+        program = made;
+      });
+      starting.catch(() => loaded.delete(name));
+      throw error;
+    }
+    if (image === null) throw new Error('Decoding error');
+    const { width, height, data } = image;
+    return { width, height, channels: 4, data: new Uint8Array(data) };
+  };
+  return async () => {
+    await starting;
+    return decode;
+  };
 }
 
 /** What the decoders make their results of; Node has no such class. */
@@ -175,12 +281,12 @@ class PlainImageData {
   }
 }
 
-async function withImageData<T>(work: () => Promise<T>): Promise<T> {
+function withImageData<T>(work: () => T): T {
   const host = globalThis as { ImageData?: unknown };
   if (host.ImageData !== undefined) return work();
   host.ImageData = PlainImageData;
   try {
-    return await work();
+    return work();
   } finally {
     delete host.ImageData;
   }
