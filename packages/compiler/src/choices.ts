@@ -21,9 +21,6 @@ import {
 import type { GroupOptions, InnerChoice } from './placing.ts';
 import { COPY } from './simplify.ts';
 
-/** Bodies beyond this many operations, or that touch more values, are split: registers and code are finite. */
-const MAX_OPERATIONS = 240;
-const MAX_LOADS = 40;
 /** Rows shorter than this are hardly worked on as vectors anyway. */
 const SHORT_ROW = 8;
 /** Small kernels with nothing in common are put together up to this many operations. */
@@ -82,7 +79,7 @@ export class Choices {
   /** Whether computing the value in the cluster costs no more than storing and loading it. */
   fits(value: Value, cluster: Cluster): boolean {
     const demands = this.#demandsOf(value, cluster);
-    if (!hasRoom(cluster, demands.length)) return false;
+    if (!hasRoom(cluster, demands.length, this.#options)) return false;
     if (demands.some(({ coords }) => !this.#canFollow(value, cluster.sizes, coords))) return false;
     if (isComputed(value)) return true;
     const size = sizeOf(value.shape);
@@ -302,7 +299,7 @@ export class Choices {
   bind(value: Value, cluster: Cluster, whole: boolean): InnerChoice | undefined {
     const demands = this.#demandsOf(value, cluster);
     if (demands.length !== 1 || demands[0]!.guarded) return undefined;
-    if (cluster.routine !== undefined || !hasRoom(cluster, 1)) return undefined;
+    if (cluster.routine !== undefined || !hasRoom(cluster, 1, this.#options)) return undefined;
     this.#separate(value, cluster, 0);
     const [demand] = this.#demandsOf(value, cluster) as [Demand];
     const { sizes, variables, inner } = cluster;
@@ -346,7 +343,7 @@ export class Choices {
     if (this.followsRoutine(value)) return undefined;
     for (let i = this.#clusters.length - 1; i >= 0; i--) {
       const cluster = this.#clusters[i]!;
-      if (cluster.routine !== undefined || !hasRoom(cluster, 2)) continue;
+      if (cluster.routine !== undefined || !hasRoom(cluster, 2, this.#options)) continue;
       // A part of what the cluster itself loads.
       if (target !== value && this.#demands.state(target).demands.has(cluster)) continue;
       // What the cluster needs while its inner loops run cannot be the outcome of these loops.
@@ -398,10 +395,14 @@ export class Choices {
   }
 }
 
-const hasRoom = (cluster: Cluster, operations: number): boolean =>
+const hasRoom = (
+  cluster: Cluster,
+  operations: number,
+  { mostOperations, mostValues }: GroupOptions,
+): boolean =>
   cluster.isLoop &&
-  cluster.operations + operations <= MAX_OPERATIONS &&
-  cluster.loads + cluster.outputs.length <= MAX_LOADS;
+  cluster.operations + operations <= mostOperations &&
+  cluster.loads + cluster.outputs.length <= mostValues;
 
 /** Made of positions and constants alone, by little work: never worth memory. */
 function isComputed(value: Value): boolean {

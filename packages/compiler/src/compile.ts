@@ -31,6 +31,12 @@ export interface CompileGraphOptions extends StorageOptions {
    * and smaller kernels.
    */
   readonly kernelCost?: number;
+  /**
+   * Bodies beyond this many operations, or that read and write more values, are split: registers and code
+   * are finite. Defaults 240 and 40.
+   */
+  readonly mostOperations?: number;
+  readonly mostValues?: number;
   /** Elements of uint8 that the backend's routine wants as working memory; default none. */
   readonly scratch?: (kernel: RoutineKernel) => number;
 }
@@ -58,6 +64,8 @@ function compileWith(
     epilogue: options.epilogue ?? ((op) => contractions.has(op)),
     strided: options.strided ?? ((op) => op === 'matmul'),
     kernelCost: options.kernelCost ?? 2000,
+    mostOperations: options.mostOperations ?? 240,
+    mostValues: options.mostValues ?? 40,
     scratch: options.scratch ?? (() => 0),
   };
   const grouping = new Grouping(simplified, group);

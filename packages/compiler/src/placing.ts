@@ -28,6 +28,9 @@ export interface GroupOptions {
   readonly strided: (op: string, input: number) => boolean;
   /** What starting a kernel costs, in units of an addition. */
   readonly kernelCost: number;
+  /** Operations of a body, and values that it reads and writes. */
+  readonly mostOperations: number;
+  readonly mostValues: number;
 }
 
 /** How something reads a value: any strides, row-major without gaps, or a buffer of its own from the start. */

@@ -34,6 +34,8 @@ export interface BackendTestOptions {
    * the backend has float64; with an oracle the gradients are compared with the oracle's.
    */
   readonly finiteDifferences?: boolean;
+  /** False where the device may take subnormal numbers for 0, as WebGPU may (WGSL, section 15.7). Default true. */
+  readonly subnormals?: boolean;
   /** Tests to leave out, by the start of their name, with the reason. */
   readonly skip?: Readonly<Record<string, string>>;
   /** Default 1,000. */
@@ -94,7 +96,7 @@ export function testBackend(
       test(`scan: ${scanCase.name}`, (b) =>
         checkScan(b, scanCase, tolerances, seed, wantsDifferences(b, options)));
     }
-    for (const { name: title, run } of hardValueTests()) {
+    for (const { name: title, run } of hardValueTests(options.subnormals)) {
       test(`hard values: ${title}`, ({ backend, oracle: judge }) =>
         run(backend, judge, tolerances));
     }

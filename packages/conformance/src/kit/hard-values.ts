@@ -87,14 +87,14 @@ export interface HardTest {
 }
 
 /** One test for each elementwise primitive: all its types, all pairs of hard values. */
-export function hardValueTests(): HardTest[] {
+export function hardValueTests(subnormals = true): HardTest[] {
   return elementwisePrimitives().map(({ op, operands }) => ({
     name: op.name,
     run: async (backend, oracle, tolerances) => {
       for (const dtype of backend.capabilities.dtypes) {
         if (!accepts(op, dtype, operands)) continue;
         let values: Num[] = isFloat(dtype)
-          ? specialFloats(dtype)
+          ? specialFloats(dtype, subnormals)
           : isInteger(dtype)
             ? extremeIntegers(dtype)
             : [0, 1];

@@ -59,11 +59,17 @@ function later(x: Tensor, by: number): Tensor {
 
 function ctcValues(
   logp: Tensor,
-  targets: Tensor,
-  inputLengths: Tensor,
-  targetLengths: Tensor,
+  targetIds: Tensor,
+  inputCounts: Tensor,
+  targetCounts: Tensor,
   blank: number,
 ): Tensor {
+  // In int32: other integers would meet it in 64 bits, which not every backend has.
+  const [targets, inputLengths, targetLengths] = [
+    cast(targetIds, 'int32'),
+    cast(inputCounts, 'int32'),
+    cast(targetCounts, 'int32'),
+  ];
   const [steps, n] = [logp.shape[0]!, logp.shape[1]!];
   const labels = withBlanks(targets, blank);
   const width = labels.shape[1]!;

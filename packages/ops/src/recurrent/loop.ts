@@ -1,6 +1,7 @@
 /** What the recurrent ops share: their arguments, and the loop over one direction. */
 import {
   add,
+  cast,
   concat,
   expand,
   fail,
@@ -172,7 +173,9 @@ export function sequenceLengths(
 
 /** Which steps count. Shape: lengths [N] -> bool [T, N, 1]. */
 export function liveSteps(lengths: Tensor, steps: number): Tensor {
-  return lt(reshape(iota(steps), [steps, 1, 1]), reshape(lengths, [1, lengths.size, 1]));
+  // In int32: with unsigned lengths the comparison would be one of 64 bits, which not every backend has.
+  const counts = cast(reshape(lengths, [1, lengths.size, 1]), 'int32');
+  return lt(reshape(iota(steps), [steps, 1, 1]), counts);
 }
 
 export interface DirectionStep {

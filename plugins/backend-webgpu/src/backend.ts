@@ -1,0 +1,178 @@
+/** The backend object: values in buffers of the device, executables around pipelines. */
+import { compileGraph } from '@hebb/compiler';
+import { dtypeInfo, fail, sizeOf } from '@hebb/core';
+import type {
+  Aval,
+  Backend,
+  BackendCapabilities,
+  CompileOptions,
+  DeviceBuffer,
+  Executable,
+  Graph,
+  HostArray,
+} from '@hebb/core';
+import { WebGpuBuffer, describe } from './buffer.ts';
+import { mapRead, usage } from './constants.ts';
+import { openDevice } from './device.ts';
+import type { Device, WebGpuOptions } from './device.ts';
+import { WebGpuExecutable, prepare } from './executable.ts';
+import type { Machine } from './executable.ts';
+import { programSteps, scratchWords } from './program.ts';
+import { fromWords, storedTypes, toWords, wordBytes } from './types.ts';
+
+/**
+ * WebGPU: each kernel of a program becomes one compute shader, each run one submission. Values are read
+ * asynchronously.
+ *
+ * ```ts
+ * await init(await webgpu());
+ * ```
+ *
+ * @throws HebbError where there is no WebGPU or no adapter.
+ */
+export async function webgpu(options: WebGpuOptions = {}): Promise<Backend> {
+  return new WebGpuBackend(await openDevice(options));
+}
+
+class WebGpuBackend implements Backend {
+  readonly name = 'webgpu';
+  readonly capabilities: BackendCapabilities = { dtypes: storedTypes, sync: false, threads: 1 };
+  readonly #device: Device;
+  #arena: GPUBuffer | undefined;
+  #buffers = 0;
+  #bytes = 0;
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  upload(data: HostArray, aval: Aval): DeviceBuffer {
+    if (!storedTypes.has(aval.dtype)) {
+      fail('upload', 'webgpu has no such type', aval.dtype, [...storedTypes].join(', '));
+    }
+    const wanted = dtypeInfo(aval.dtype).allocate(0);
+    if (data.constructor !== wanted.constructor || data.length !== sizeOf(aval.shape)) {
+      const got = `${data.constructor.name} of ${data.length}`;
+      fail('upload', 'data does not fit', got, describe(aval));
+    }
+    const buffer = this.#allocate(aval);
+    if (data.length > 0) {
+      this.#device.gpu.queue.writeBuffer(buffer.memory, 0, toWords(data, aval.dtype));
+    }
+    return buffer;
+  }
+
+  async download(buffer: DeviceBuffer): Promise<HostArray> {
+    const { memory, words, dtype } = this.#live('download', buffer);
+    const { gpu } = this.#device;
+    if (words === 0) {
+      await this.#device.settle();
+      return dtypeInfo(dtype).allocate(0);
+    }
+    const staging = gpu.createBuffer({
+      size: words,
+      usage: usage.mapRead | usage.copyTarget,
+    });
+    const encoder = gpu.createCommandEncoder();
+    encoder.copyBufferToBuffer(memory, 0, staging, 0, words);
+    gpu.queue.submit([encoder.finish()]);
+    try {
+      await staging.mapAsync(mapRead);
+    } catch (error) {
+      await this.#device.settle();
+      throw error;
+    }
+    const result = fromWords(staging.getMappedRange().slice(0), dtype);
+    staging.destroy();
+    await this.#device.settle();
+    return result;
+  }
+
+  /** Freeing a second time does nothing. */
+  free(buffer: DeviceBuffer): void {
+    const own = this.#own('free', buffer);
+    if (own.freed) return;
+    this.#device.release(own.memory);
+    this.#release(own);
+  }
+
+  async compile(graph: Graph, { donated = [] }: CompileOptions = {}): Promise<Executable> {
+    const { limits } = this.#device;
+    const program = compileGraph(graph, {
+      donated,
+      bytesOf: () => wordBytes,
+      alignment: limits.minStorageBufferOffsetAlignment,
+      scratch: scratchWords,
+      // Drivers compile long shaders for seconds.
+      mostOperations: 64,
+      mostValues: 2 * limits.maxStorageBuffersPerShaderStage,
+    });
+    const steps = programSteps(program, {
+      bindings: limits.maxStorageBuffersPerShaderStage,
+      bufferBytes: this.#device.bufferBytes,
+    });
+    const nodes = await prepare(this.#device, steps);
+    const results = graph.outputs.map((id) => graph.values[id]!);
+    return new WebGpuExecutable(this.#machine(), program, nodes, results, donated);
+  }
+
+  memory(): { buffers: number; bytes: number } {
+    return { buffers: this.#buffers, bytes: this.#bytes };
+  }
+
+  dispose(): void {
+    this.#device.dispose();
+  }
+
+  #machine(): Machine {
+    return {
+      device: this.#device,
+      live: (op, buffer) => this.#live(op, buffer),
+      allocate: (aval) => this.#allocate(aval),
+      free: (buffer) => this.free(buffer),
+      move: (buffer, aval) => {
+        const moved = new WebGpuBuffer(this, buffer.memory, aval);
+        this.#release(buffer);
+        this.#count(moved);
+        return moved;
+      },
+      arena: (bytes) => {
+        if (this.#arena === undefined || this.#arena.size < bytes) {
+          if (this.#arena !== undefined) this.#device.release(this.#arena);
+          this.#arena = this.#device.allocate(bytes, 'working memory');
+        }
+        return this.#arena;
+      },
+    };
+  }
+
+  #allocate(aval: Aval): WebGpuBuffer {
+    const memory = this.#device.allocate(sizeOf(aval.shape) * wordBytes, describe(aval));
+    const buffer = new WebGpuBuffer(this, memory, aval);
+    this.#count(buffer);
+    return buffer;
+  }
+
+  #count(buffer: WebGpuBuffer): void {
+    this.#buffers += 1;
+    this.#bytes += buffer.bytes;
+  }
+
+  #release(buffer: WebGpuBuffer): void {
+    buffer.freed = true;
+    this.#buffers -= 1;
+    this.#bytes -= buffer.bytes;
+  }
+
+  #own(op: string, buffer: DeviceBuffer): WebGpuBuffer {
+    if (!(buffer instanceof WebGpuBuffer) || buffer.owner !== this) {
+      fail(op, 'the buffer belongs to another backend', describe(buffer));
+    }
+    return buffer;
+  }
+
+  #live(op: string, buffer: DeviceBuffer): WebGpuBuffer {
+    const own = this.#own(op, buffer);
+    return own.freed ? fail(op, 'the buffer has been freed', describe(buffer)) : own;
+  }
+}

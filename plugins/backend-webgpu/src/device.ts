@@ -1,0 +1,263 @@
+/** The device behind the backend: what it can, what went wrong with it, pipelines and memory used again. */
+import { HebbError, fail } from '@hebb/core';
+import { computeStage, usage } from './constants.ts';
+
+export interface WebGpuOptions {
+  /** Where adapters come from: `navigator.gpu` where there is one, or what `create()` of `webgpu` gives. */
+  readonly gpu?: GPU;
+  /** An adapter of your own choice; `gpu` is not asked then. */
+  readonly adapter?: GPUAdapter;
+  readonly powerPreference?: GPUPowerPreference;
+}
+
+/** Limits that are worth more than their defaults. */
+const wantedLimits = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+] as const;
+
+/** @throws HebbError where there is no WebGPU, no adapter or no device. */
+export async function openDevice(options: WebGpuOptions): Promise<Device> {
+  const adapter = options.adapter ?? (await findAdapter(options));
+  const requiredLimits: Record<string, number> = {};
+  for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
+  try {
+    return new Device(adapter, await adapter.requestDevice({ requiredLimits }));
+  } catch (error) {
+    throw new HebbError(`the adapter gives no device: ${String(error)}`, {
+      op: 'webgpu',
+      cause: error,
+    });
+  }
+}
+
+async function findAdapter({ gpu, powerPreference }: WebGpuOptions): Promise<GPUAdapter> {
+  const source = gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  if (source === undefined) {
+    fail(
+      'webgpu',
+      'this host has no WebGPU: a browser may need another version or a secure page, Node the package webgpu ' +
+        '(npm install webgpu; webgpu({ gpu: create([]) }) with its create)',
+    );
+  }
+  const adapter = await source.requestAdapter(
+    powerPreference === undefined ? {} : { powerPreference },
+  );
+  if (adapter === null)
+    fail('webgpu', 'there is no adapter: no graphics processor, or it is blocked');
+  return adapter;
+}
+
+/** Bytes of a buffer are rounded up to this, so that freed ones fit more often. */
+const granule = 256;
+
+export class Device {
+  readonly adapter: GPUAdapter;
+  readonly gpu: GPUDevice;
+  readonly limits: GPUSupportedLimits;
+  readonly #pool = new Map<number, GPUBuffer[]>();
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #layouts = new Map<string, GPUPipelineLayout>();
+  readonly #groupLayouts = new Map<string, GPUBindGroupLayout>();
+  #failure: HebbError | undefined;
+  /** Checks of memory that have not come back. */
+  readonly #checks = new Set<Promise<void>>();
+  #disposed = false;
+
+  constructor(adapter: GPUAdapter, gpu: GPUDevice) {
+    this.adapter = adapter;
+    this.gpu = gpu;
+    this.limits = gpu.limits;
+    void gpu.lost.then(({ reason, message }) => {
+      if (this.#disposed) return;
+      const why = message === '' ? reason : `${reason}: ${message}`;
+      this.#failure ??= new HebbError(
+        `the device is lost (${why}); make a new backend and go on from the last checkpoint`,
+        { op: 'webgpu' },
+      );
+    });
+    gpu.addEventListener('uncapturederror', (event) => {
+      this.#failure ??= new HebbError(event.error.message, { op: 'webgpu', cause: event.error });
+    });
+  }
+
+  get name(): string {
+    const { vendor, architecture, description } = this.adapter.info;
+    return [vendor, architecture, description].filter((part) => part !== '').join(' ');
+  }
+
+  /** Bytes of the largest buffer that a shader can bind. */
+  get bufferBytes(): number {
+    return Math.min(this.limits.maxBufferSize, this.limits.maxStorageBufferBindingSize);
+  }
+
+  /** @throws HebbError once the device is lost or refused something. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Waits for what the device says late: out of memory, and faults of validation. */
+  async settle(): Promise<void> {
+    while (this.#checks.size > 0) await Promise.all(this.#checks);
+    this.check();
+  }
+
+  /** A storage buffer of at least so many bytes; its content is what was there before. */
+  allocate(bytes: number, what: string): GPUBuffer {
+    this.check();
+    const size = Math.max(granule, Math.ceil(bytes / granule) * granule);
+    const free = this.#pool.get(size)?.pop();
+    if (free !== undefined) return free;
+    if (size > this.bufferBytes) {
+      const problem = `${what} is larger than a buffer of this device`;
+      fail('webgpu', problem, `${size} bytes`, `${this.bufferBytes} bytes`);
+    }
+    this.gpu.pushErrorScope('out-of-memory');
+    const buffer = this.gpu.createBuffer({
+      size,
+      usage: usage.storage | usage.copySource | usage.copyTarget,
+    });
+    this.#watch(
+      this.gpu.popErrorScope().then((error) => {
+        if (error === null) return;
+        this.#failure ??= new HebbError(`the device has no memory for ${what}, ${size} bytes`, {
+          op: 'webgpu',
+          cause: error,
+        });
+      }),
+    );
+    return buffer;
+  }
+
+  /** Later work may use the memory: the queue keeps the order. */
+  release(buffer: GPUBuffer): void {
+    const list = this.#pool.get(buffer.size);
+    if (list === undefined) this.#pool.set(buffer.size, [buffer]);
+    else list.push(buffer);
+  }
+
+  #watch(check: Promise<void>): void {
+    const watched = check.catch(() => undefined).finally(() => this.#checks.delete(watched));
+    this.#checks.add(watched);
+  }
+
+  /** Compiled once for each text. @throws HebbError with kernel and text when the shader is refused. */
+  pipeline(code: string, writable: readonly boolean[], depth: number, name: string) {
+    let made = this.#pipelines.get(code);
+    if (made === undefined) {
+      made = this.#compile(code, writable, depth, name);
+      this.#pipelines.set(code, made);
+      made.catch(() => this.#pipelines.delete(code));
+    }
+    return made;
+  }
+
+  async #compile(
+    code: string,
+    writable: readonly boolean[],
+    depth: number,
+    name: string,
+  ): Promise<GPUComputePipeline> {
+    // Scoped, so that a refused shader is this program's error and not the device's.
+    this.gpu.pushErrorScope('validation');
+    const module = this.gpu.createShaderModule({ code, label: name });
+    const made = this.gpu.createComputePipelineAsync({
+      layout: this.#layout(writable, depth),
+      compute: { module, entryPoint: 'main' },
+      label: name,
+    });
+    const refused = this.gpu.popErrorScope();
+    try {
+      return await made;
+    } catch (error) {
+      await refused;
+      const { messages } = await module.getCompilationInfo();
+      const said = messages.map(({ lineNum, message }) => `line ${lineNum}: ${message}`).join('\n');
+      throw new HebbError(`the shader of ${name} is refused\n${said || String(error)}\n${code}`, {
+        op: 'webgpu',
+        cause: error,
+      });
+    }
+  }
+
+  groupLayout(writable: readonly boolean[]): GPUBindGroupLayout {
+    const key = writable.map((w) => (w ? 'w' : 'r')).join('');
+    let layout = this.#groupLayouts.get(key);
+    if (layout === undefined) {
+      layout = this.gpu.createBindGroupLayout({
+        entries: writable.map((w, binding) => ({
+          binding,
+          visibility: computeStage,
+          buffer: { type: w ? 'storage' : 'read-only-storage' },
+        })),
+      });
+      this.#groupLayouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  /** Numbers of steps, one dynamic offset for each enclosing loop. */
+  stepLayout(depth: number): GPUBindGroupLayout {
+    const key = `steps ${depth}`;
+    let layout = this.#groupLayouts.get(key);
+    if (layout === undefined) {
+      layout = this.gpu.createBindGroupLayout({
+        entries: Array.from({ length: depth }, (_, binding) => ({
+          binding,
+          visibility: computeStage,
+          buffer: { type: 'uniform', hasDynamicOffset: true, minBindingSize: 16 },
+        })),
+      });
+      this.#groupLayouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  #layout(writable: readonly boolean[], depth: number): GPUPipelineLayout {
+    const key = `${writable.map((w) => (w ? 'w' : 'r')).join('')} ${depth}`;
+    let layout = this.#layouts.get(key);
+    if (layout === undefined) {
+      layout = this.gpu.createPipelineLayout({
+        bindGroupLayouts: [
+          this.groupLayout(writable),
+          ...(depth === 0 ? [] : [this.stepLayout(depth)]),
+        ],
+      });
+      this.#layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  #steps: { readonly buffer: GPUBuffer; readonly length: number } | undefined;
+
+  /** Bytes from one step's number to the next. */
+  get stepBytes(): number {
+    return this.limits.minUniformBufferOffsetAlignment;
+  }
+
+  /** A buffer of the numbers 0 … length - 1, as shaders in loops read them. */
+  stepNumbers(length: number): GPUBuffer {
+    if (this.#steps !== undefined && this.#steps.length >= length) return this.#steps.buffer;
+    const words = this.stepBytes / 4;
+    const count = 2 ** Math.ceil(Math.log2(Math.max(64, length)));
+    const data = new Int32Array(count * words);
+    for (let i = 0; i < count; i++) data[i * words] = i;
+    const buffer = this.gpu.createBuffer({
+      size: data.byteLength,
+      usage: usage.uniform | usage.copyTarget,
+    });
+    this.gpu.queue.writeBuffer(buffer, 0, data);
+    // The old one may be in use by work that is queued; it goes when that is done.
+    this.#steps = { buffer, length: count };
+    return buffer;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    this.gpu.destroy();
+  }
+}

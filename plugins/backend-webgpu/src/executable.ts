@@ -1,0 +1,261 @@
+/** A compiled program and how it is run: bind groups, one compute pass, one submission. */
+import type { Program } from '@hebb/compiler';
+import { fail, sameShape } from '@hebb/core';
+import type { Aval, DeviceBuffer, Executable } from '@hebb/core';
+import type { Binding, Resource } from './bindings.ts';
+import { bytesOfWords } from './bindings.ts';
+import type { Device } from './device.ts';
+import type { WebGpuBuffer } from './buffer.ts';
+import { describe } from './buffer.ts';
+import type { DispatchStep, Step } from './program.ts';
+
+/** What executables need of the backend. */
+export interface Machine {
+  readonly device: Device;
+  live(op: string, buffer: DeviceBuffer): WebGpuBuffer;
+  allocate(aval: Aval): WebGpuBuffer;
+  free(buffer: WebGpuBuffer): void;
+  /** Hands the memory of a value to a new one. */
+  move(buffer: WebGpuBuffer, aval: Aval): WebGpuBuffer;
+  /** The arena that all programs use in turn. */
+  arena(bytes: number): GPUBuffer;
+}
+
+interface Prepared {
+  readonly step: DispatchStep;
+  readonly pipeline: GPUComputePipeline;
+  readonly layout: GPUBindGroupLayout;
+  /** The last bind group and what it binds: most calls bind the same memory again. */
+  group: GPUBindGroup | undefined;
+  bound: readonly GPUBuffer[];
+}
+
+type Node =
+  | { readonly kind: 'dispatch'; readonly prepared: Prepared }
+  | {
+      readonly kind: 'loop';
+      readonly length: number;
+      readonly turns: readonly (readonly Node[])[];
+    };
+
+/** Compiles all shaders of the steps at once. */
+export async function prepare(device: Device, steps: readonly Step[]): Promise<readonly Node[]> {
+  return Promise.all(
+    steps.map(async (step): Promise<Node> => {
+      if (step.kind === 'loop') {
+        const turns = await Promise.all(step.turns.map((turn) => prepare(device, turn)));
+        return { kind: 'loop', length: step.length, turns };
+      }
+      const writable = step.bindings.map((binding) => binding.writable);
+      const pipeline = await device.pipeline(step.code, writable, step.depth, step.name);
+      const layout = device.groupLayout(writable);
+      return {
+        kind: 'dispatch',
+        prepared: { step, pipeline, layout, group: undefined, bound: [] },
+      };
+    }),
+  );
+}
+
+function longest(nodes: readonly Node[]): number {
+  return nodes.reduce(
+    (most, node) =>
+      node.kind === 'loop' ? Math.max(most, node.length, ...node.turns.map(longest)) : most,
+    0,
+  );
+}
+
+interface Placed {
+  readonly memory: GPUBuffer;
+  /** The input whose memory it takes over. */
+  readonly over?: WebGpuBuffer;
+  readonly fresh?: WebGpuBuffer;
+}
+
+export class WebGpuExecutable implements Executable {
+  readonly #machine: Machine;
+  readonly #program: Program;
+  readonly #nodes: readonly Node[];
+  readonly #donated: readonly number[];
+  readonly #wanted: readonly Aval[];
+  readonly #results: readonly Aval[];
+  readonly #longest: number;
+  #stepGroups: GPUBindGroup[] = [];
+  #stepBuffer: GPUBuffer | undefined;
+
+  constructor(
+    machine: Machine,
+    program: Program,
+    nodes: readonly Node[],
+    results: readonly Aval[],
+    donated: readonly number[],
+  ) {
+    this.#machine = machine;
+    this.#program = program;
+    this.#nodes = nodes;
+    this.#results = results;
+    this.#donated = donated;
+    this.#wanted = program.inputs.map((id) => program.buffers[id]!);
+    this.#longest = longest(nodes);
+  }
+
+  run(given: readonly DeviceBuffer[]): DeviceBuffer[] {
+    const { device } = this.#machine;
+    device.check();
+    const inputs = this.#check(given);
+    const encoder = device.gpu.createCommandEncoder();
+    const outputs = this.#outputs(inputs, encoder);
+    const memoryOf = (resource: Resource): GPUBuffer => {
+      // Values without elements have a place there too.
+      if (resource === 'arena') return this.#machine.arena(Math.max(1, this.#program.arenaBytes));
+      const input = resource.startsWith('input');
+      const position = Number(resource.slice(input ? 5 : 6));
+      if (!input) return outputs[position]!.memory;
+      // An aliased output was given the input's memory, or a copy of it.
+      return this.#over.get(position)?.memory ?? inputs[position]!.memory;
+    };
+    const pass = encoder.beginComputePass();
+    this.#encode(pass, this.#nodes, memoryOf, []);
+    pass.end();
+    const results = this.#finish(inputs, outputs, encoder);
+    device.gpu.queue.submit([encoder.finish()]);
+    for (const i of this.#donated) if (!inputs[i]!.freed) this.#machine.free(inputs[i]!);
+    return results;
+  }
+
+  #encode(
+    pass: GPUComputePassEncoder,
+    nodes: readonly Node[],
+    memoryOf: (resource: Resource) => GPUBuffer,
+    steps: readonly number[],
+  ): void {
+    for (const node of nodes) {
+      if (node.kind === 'loop') {
+        for (let i = 0; i < node.length; i++) {
+          this.#encode(pass, node.turns[i % 2]!, memoryOf, [...steps, i]);
+        }
+        continue;
+      }
+      const { prepared } = node;
+      pass.setPipeline(prepared.pipeline);
+      pass.setBindGroup(0, this.#group(prepared, memoryOf));
+      const { depth, grid } = prepared.step;
+      if (depth > 0) {
+        const { stepBytes } = this.#machine.device;
+        pass.setBindGroup(
+          1,
+          this.#stepGroup(depth),
+          steps.slice(0, depth).map((i) => i * stepBytes),
+        );
+      }
+      pass.dispatchWorkgroups(...grid);
+    }
+  }
+
+  #group(prepared: Prepared, memoryOf: (resource: Resource) => GPUBuffer): GPUBindGroup {
+    const { bindings } = prepared.step;
+    const memory = bindings.map(({ resource }) => memoryOf(resource));
+    const { group, bound } = prepared;
+    if (group !== undefined && memory.every((buffer, i) => buffer === bound[i])) return group;
+    prepared.bound = memory;
+    prepared.group = this.#machine.device.gpu.createBindGroup({
+      layout: prepared.layout,
+      entries: bindings.map((binding, i) => ({
+        binding: i,
+        resource: { buffer: memory[i]!, ...stretch(binding) },
+      })),
+    });
+    return prepared.group;
+  }
+
+  #stepGroup(depth: number): GPUBindGroup {
+    const { device } = this.#machine;
+    const buffer = device.stepNumbers(this.#longest);
+    if (buffer !== this.#stepBuffer) {
+      this.#stepBuffer = buffer;
+      this.#stepGroups = [];
+    }
+    return (this.#stepGroups[depth] ??= device.gpu.createBindGroup({
+      layout: device.stepLayout(depth),
+      entries: Array.from({ length: depth }, (_, binding) => ({
+        binding,
+        resource: { buffer, size: 16 },
+      })),
+    }));
+  }
+
+  #check(given: readonly DeviceBuffer[]): WebGpuBuffer[] {
+    if (given.length !== this.#wanted.length) {
+      fail('run', 'wrong number of inputs', String(given.length), String(this.#wanted.length));
+    }
+    return given.map((buffer, i) => {
+      const aval = this.#wanted[i]!;
+      if (buffer.dtype !== aval.dtype || !sameShape(buffer.shape, aval.shape)) {
+        fail('run', `input ${i} does not fit`, describe(buffer), describe(aval));
+      }
+      return this.#machine.live('run', buffer);
+    });
+  }
+
+  /** Memory that stands for inputs which are written over, by position. */
+  #over = new Map<number, Placed>();
+
+  /** Where each output will be: over a donated input, or in memory of its own. */
+  #outputs(inputs: readonly WebGpuBuffer[], encoder: GPUCommandEncoder): Placed[] {
+    const placed: Placed[] = [];
+    this.#over = new Map();
+    try {
+      this.#program.outputs.forEach((id, o) => {
+        const { place } = this.#program.buffers[id]!;
+        const own = place.kind === 'output' && place.position === o;
+        const alias = own ? place.alias : undefined;
+        if (alias === undefined) {
+          const fresh = this.#machine.allocate(this.#results[o]!);
+          placed.push({ memory: fresh.memory, fresh });
+          return;
+        }
+        const old = inputs[alias]!;
+        let found: Placed = { memory: old.memory, over: old };
+        // A value that is also read as another input must survive: its copy is written over instead.
+        if (inputs.some((x, i) => i !== alias && x.memory === old.memory)) {
+          const fresh = this.#machine.allocate(this.#results[o]!);
+          encoder.copyBufferToBuffer(old.memory, 0, fresh.memory, 0, fresh.words);
+          found = { memory: fresh.memory, fresh };
+        }
+        this.#over.set(alias, found);
+        placed.push(found);
+      });
+    } catch (error) {
+      for (const { fresh } of placed) if (fresh !== undefined) this.#machine.free(fresh);
+      throw error;
+    }
+    return placed;
+  }
+
+  #finish(
+    inputs: readonly WebGpuBuffer[],
+    outputs: readonly Placed[],
+    encoder: GPUCommandEncoder,
+  ): WebGpuBuffer[] {
+    return outputs.map(({ over, fresh }, o) => {
+      if (over !== undefined) return this.#machine.move(over, this.#results[o]!);
+      const { place } = this.#program.buffers[this.#program.outputs[o]!]!;
+      const source =
+        place.kind === 'input'
+          ? inputs[place.position]!.memory
+          : place.kind === 'output' && place.position !== o
+            ? outputs[place.position]!.memory
+            : undefined;
+      if (source !== undefined) {
+        encoder.copyBufferToBuffer(source, 0, fresh!.memory, 0, fresh!.words);
+      }
+      return fresh!;
+    });
+  }
+}
+
+/** Offset and size of a binding; at least one word, since empty ones are refused. */
+const stretch = ({ start, length }: Binding): { offset: number; size: number } => ({
+  offset: bytesOfWords(start),
+  size: bytesOfWords(Math.max(1, length)),
+});

@@ -1,0 +1,3 @@
+/** @hebb/backend-webgpu: compute shaders from fused kernels. */
+export { webgpu } from './backend.ts';
+export type { WebGpuOptions } from './device.ts';

@@ -1,0 +1,244 @@
+/**
+ * Loop kernels. Either one invocation for each outer index, which runs the inner loops itself, or one
+ * workgroup for each, whose invocations share the inner loops and bring their reductions together in
+ * workgroup memory.
+ */
+import type { Instruction, LoopKernel } from '@hebb/compiler';
+import { isFloat, sizeOf } from '@hebb/core';
+import { scalarFor } from './scalar.ts';
+import { combine, constant, identity } from './scalar.ts';
+import { Values, statement, valueName } from './evaluate.ts';
+import type { CodeContext } from './evaluate.ts';
+import { decode, gridOf, groupNumber } from './shader.ts';
+import type { Shader } from './shader.ts';
+
+export interface Dispatch {
+  readonly code: string;
+  readonly grid: readonly [number, number, number];
+}
+
+type Reduce = Extract<Instruction, { readonly op: 'reduce' }>;
+type ArgReduce = Extract<Instruction, { readonly op: 'argreduce' }>;
+
+/** Invocations of a workgroup where each works alone. */
+const alone = 64;
+/** Inner turns from which a workgroup shares them. */
+const worthSharing = 64;
+/** Outer indices beyond which there is work enough without sharing, unless rows are contiguous. */
+const enough = 4096;
+
+/** `undefined` where there is nothing to do. */
+export function loopShader(kernel: LoopKernel, shader: Shader): Dispatch | undefined {
+  const { dims, outer } = kernel;
+  const outside = sizeOf(dims.slice(0, outer));
+  if (outside === 0) return undefined;
+  const inside = sizeOf(dims.slice(outer));
+  const hasInner = kernel.stages.some(({ inner }) => inner);
+  const shared = hasInner && inside >= worthSharing && (outside < enough || readsRows(kernel));
+  return shared ? sharedLoops(kernel, shader, outside, inside) : ownLoops(kernel, shader, outside);
+}
+
+/** Whether neighbours along the innermost loop lie side by side in memory. */
+function readsRows({ dims, stages }: LoopKernel): boolean {
+  const last = dims.length - 1;
+  return stages.some(
+    ({ inner, code }) =>
+      inner &&
+      code.some(
+        (x) =>
+          x.op === 'load' &&
+          x.index.terms.some(
+            ({ variable, stride, div }) => variable === last && stride === 1 && div === 1,
+          ),
+      ),
+  );
+}
+
+const variableNames = (dims: readonly number[]): string[] => dims.map((_, i) => `v${i}`);
+
+function ownLoops(kernel: LoopKernel, shader: Shader, outside: number): Dispatch {
+  const { dims, outer, stages } = kernel;
+  const variables = variableNames(dims);
+  const context: CodeContext = { shader, values: new Values(), variables };
+  const groups = Math.ceil(outside / alone);
+  const lines = [
+    `let item = ${groupNumber(groups)} * ${alone} + i32(lane);`,
+    `if (item >= ${outside}) { return; }`,
+    decode('item', variables.slice(0, outer), dims.slice(0, outer)),
+  ];
+  for (const { inner, code } of stages) {
+    if (!inner) {
+      for (const x of code) lines.push(statement(context, x));
+      continue;
+    }
+    const sums = code.filter((x) => x.op === 'reduce' || x.op === 'argreduce');
+    for (const x of sums) lines.push(begin(context, x, code));
+    for (let v = outer; v < dims.length; v++) {
+      lines.push(`for (var v${v} = 0; v${v} < ${dims[v]!}; v${v} = v${v} + 1) {`);
+    }
+    for (const x of code) {
+      lines.push(
+        x.op === 'reduce' || x.op === 'argreduce'
+          ? advance(context, x, position(dims, outer))
+          : statement(context, x),
+      );
+    }
+    lines.push('}'.repeat(dims.length - outer));
+    for (const x of sums) lines.push(finish(context, x));
+  }
+  return { code: shader.finish(alone, lines.join('\n')), grid: gridOf(groups) };
+}
+
+function sharedLoops(
+  kernel: LoopKernel,
+  shader: Shader,
+  outside: number,
+  inside: number,
+): Dispatch {
+  const { dims, outer, stages } = kernel;
+  const variables = variableNames(dims);
+  const context: CodeContext = { shader, values: new Values(), variables };
+  const width = inside >= 1024 ? 256 : 64;
+  const lines = [
+    `let item = ${groupNumber(outside)};`,
+    `if (item >= ${outside}) { return; }`,
+    decode('item', variables.slice(0, outer), dims.slice(0, outer)),
+  ];
+  let first = true;
+  for (const { inner, code } of stages) {
+    if (!inner) {
+      const stores = code.filter((x) => x.op === 'store');
+      for (const x of code) if (x.op !== 'store') lines.push(statement(context, x));
+      if (stores.length > 0) {
+        lines.push('if (lane == 0u) {', ...stores.map((x) => statement(context, x)), '}');
+      }
+      continue;
+    }
+    // What an earlier stage left in memory is there for all.
+    if (!first) lines.push('storageBarrier();');
+    first = false;
+    const sums = code.filter((x) => x.op === 'reduce' || x.op === 'argreduce');
+    for (const x of sums) lines.push(begin(context, x, code));
+    lines.push(`for (var turn = i32(lane); turn < ${inside}; turn = turn + ${width}) {`);
+    lines.push(decode('turn', variables.slice(outer), dims.slice(outer)));
+    for (const x of code) {
+      lines.push(
+        x.op === 'reduce' || x.op === 'argreduce'
+          ? advance(context, x, 'turn')
+          : statement(context, x),
+      );
+    }
+    lines.push('}');
+    for (const x of sums) lines.push(together(context, x, width));
+  }
+  return { code: shader.finish(width, lines.join('\n')), grid: gridOf(outside) };
+}
+
+/** Row-major position over the inner loops. */
+function position(dims: readonly number[], outer: number): string {
+  let code = '0';
+  for (let v = outer; v < dims.length; v++) {
+    code = v === outer ? `v${v}` : `(${code} * ${dims[v]!} + v${v})`;
+  }
+  return code;
+}
+
+/** The type of what a search compares. */
+function searched(context: CodeContext, x: ArgReduce, code: readonly Instruction[]) {
+  const source = code.find((y) => y.op !== 'store' && y.id === x.arg);
+  return source !== undefined && source.op !== 'store' ? source.dtype : context.values.dtype(x.arg);
+}
+
+function begin(context: CodeContext, x: Reduce | ArgReduce, code: readonly Instruction[]): string {
+  const { use } = context.shader;
+  if (x.op === 'reduce') {
+    const scalar = scalarFor(x.name, x.dtype);
+    return `var a${x.id}: ${scalar} = ${constant(x.dtype, identity(x.name, x.dtype), use)};`;
+  }
+  const dtype = searched(context, x, code);
+  const scalar = scalarFor(x.name, dtype);
+  return `var a${x.id}: ${scalar} = ${scalar === 'bool' ? 'false' : `${scalar}(0)`};
+var p${x.id}: i32 = -1;`;
+}
+
+function advance(context: CodeContext, x: Reduce | ArgReduce, at: string): string {
+  const { use } = context.shader;
+  const value = valueName(x.arg);
+  if (x.op === 'reduce') {
+    return `a${x.id} = ${combine(x.name, x.dtype, `a${x.id}`, value, use)};`;
+  }
+  const better = betterThan(context, x, value, at, `a${x.id}`, `p${x.id}`);
+  return `if (p${x.id} < 0 || ${better}) { a${x.id} = ${value}; p${x.id} = ${at}; }`;
+}
+
+/** Whether one candidate comes before another: larger or smaller, NaN first, then the earlier position. */
+function betterThan(
+  { values, shader }: CodeContext,
+  x: ArgReduce,
+  value: string,
+  at: string,
+  best: string,
+  bestAt: string,
+): string {
+  const dtype = values.dtype(x.arg);
+  if (dtype === 'bool') {
+    const wins = x.name === 'argmax' ? `(${value} && !${best})` : `(!${value} && ${best})`;
+    return `(${wins} || (${value} == ${best} && ${at} < ${bestAt}))`;
+  }
+  const wins = x.name === 'argmax' ? `${value} > ${best}` : `${value} < ${best}`;
+  if (!isFloat(dtype)) return `(${wins} || (${value} == ${best} && ${at} < ${bestAt}))`;
+  shader.use('isNan');
+  const [nan, bestNan] = [`isNan(${value})`, `isNan(${best})`];
+  return (
+    `((${nan} && !${bestNan}) || (${nan} == ${bestNan} && ` +
+    `((!${nan} && ${wins}) || ((${nan} || ${value} == ${best}) && ${at} < ${bestAt}))))`
+  );
+}
+
+function finish({ values }: CodeContext, x: Reduce | ArgReduce): string {
+  values.define(x.id, x.dtype);
+  const name = valueName(x.id);
+  return x.op === 'reduce' ? `let ${name} = a${x.id};` : `let ${name} = max(p${x.id}, 0);`;
+}
+
+/** Brings the accumulators of a workgroup together, halves onto halves. */
+function together(context: CodeContext, x: Reduce | ArgReduce, width: number): string {
+  const { shader, values } = context;
+  const { use } = shader;
+  const [shared, places] = [`shared${x.id}`, `places${x.id}`];
+  const dtype = x.op === 'reduce' ? x.dtype : values.dtype(x.arg);
+  shader.global(`var<workgroup> ${shared}: array<${scalarFor(x.name, dtype)}, ${width}>;`);
+  const lines = [`${shared}[lane] = a${x.id};`];
+  if (x.op === 'argreduce') {
+    shader.global(`var<workgroup> ${places}: array<i32, ${width}>;`);
+    lines.push(`${places}[lane] = p${x.id};`);
+  }
+  lines.push(
+    'workgroupBarrier();',
+    `for (var half${x.id} = ${width / 2}u; half${x.id} > 0u; half${x.id} = half${x.id} / 2u) {`,
+    `if (lane < half${x.id}) {`,
+  );
+  const other = `lane + half${x.id}`;
+  if (x.op === 'reduce') {
+    lines.push(
+      `${shared}[lane] = ${combine(x.name, dtype, `${shared}[lane]`, `${shared}[${other}]`, use)};`,
+    );
+  } else {
+    const better = betterThan(
+      context,
+      x,
+      `${shared}[${other}]`,
+      `${places}[${other}]`,
+      `${shared}[lane]`,
+      `${places}[lane]`,
+    );
+    lines.push(
+      `if (${places}[${other}] >= 0 && (${places}[lane] < 0 || ${better})) {`,
+      `${shared}[lane] = ${shared}[${other}]; ${places}[lane] = ${places}[${other}]; }`,
+    );
+  }
+  values.define(x.id, x.dtype);
+  const source = x.op === 'reduce' ? `${shared}[0]` : `max(${places}[0], 0)`;
+  lines.push('}', 'workgroupBarrier();', '}', `let ${valueName(x.id)} = ${source};`);
+  return lines.join('\n');
+}

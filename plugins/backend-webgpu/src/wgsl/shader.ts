@@ -1,0 +1,124 @@
+/** One shader while it is written: its bindings, its helper functions, its text. */
+import type { Condition, Index } from '@hebb/compiler';
+import type { DType } from '@hebb/core';
+import { scalarOf, storageOf } from '../types.ts';
+import type { Access } from '../bindings.ts';
+import { helperCode } from './math.ts';
+import { scalarFor } from './scalar.ts';
+
+/** An integer expression of the loop variables. */
+export function indexCode({ offset, terms }: Index, variables: readonly string[]): string {
+  if (terms.length === 0) return offset < 0 ? `(${offset})` : String(offset);
+  const parts = terms.map(({ variable, stride, div, mod }) => {
+    let code = variables[variable]!;
+    if (div !== 1) code = `(${code} / ${div})`;
+    if (mod !== 0) code = `(${code} % ${mod})`;
+    return stride === 1 ? code : `${code} * ${stride < 0 ? `(${stride})` : stride}`;
+  });
+  if (offset !== 0 || parts.length === 0) parts.push(offset < 0 ? `(${offset})` : String(offset));
+  return parts.length === 1 ? parts[0]! : `(${parts.join(' + ')})`;
+}
+
+export function conditionsCode(
+  conditions: readonly Condition[],
+  variables: readonly string[],
+): string {
+  return conditions
+    .map(({ index, low, high }) => {
+      const at = indexCode(index, variables);
+      return `${at} >= ${low < 0 ? `(${low})` : low} && ${at} < ${high < 0 ? `(${high})` : high}`;
+    })
+    .join(' && ');
+}
+
+/** How the code of a shader reaches the buffers of its program. */
+export class Shader {
+  readonly #access: Access;
+  readonly #helpers = new Set<string>();
+  readonly #globals: string[] = [];
+
+  constructor(access: Access) {
+    this.#access = access;
+  }
+
+  readonly use = (helper: string): void => void this.#helpers.add(helper);
+
+  dtype(buffer: number): DType {
+    return this.#access.dtype(buffer);
+  }
+
+  load(buffer: number, given: string): string {
+    // Never reached, behind a condition that does not hold; but WGSL refuses to read it.
+    const index = /^\(-\d+\)$/.test(given) ? '0' : given;
+    const scalar = scalarFor('load', this.dtype(buffer));
+    const { name, element, start } = this.#access.at(buffer);
+    const word = `${name}[${start === '' ? index : `${start} + ${index}`}]`;
+    const wanted = storageOf(scalar);
+    const value = element === wanted ? word : `bitcast<${wanted}>(${word})`;
+    return scalar === 'bool' ? `(${value} != 0u)` : value;
+  }
+
+  store(buffer: number, index: string, value: string): string {
+    const scalar = scalarFor('store', this.dtype(buffer));
+    const { name, element, start } = this.#access.at(buffer);
+    const stored = storageOf(scalar);
+    const word = scalar === 'bool' ? `select(0u, 1u, ${value})` : value;
+    const converted = element === stored ? word : `bitcast<${element}>(${word})`;
+    return `${name}[${start === '' ? index : `${start} + ${index}`}] = ${converted};`;
+  }
+
+  /** A declaration outside all functions. */
+  global(code: string): void {
+    this.#globals.push(code);
+  }
+
+  /** The module around the body of its entry point. */
+  finish(workgroupSize: number, body: string): string {
+    const steps = Array.from(
+      { length: this.#access.depth },
+      (_, d) => `@group(1) @binding(${d}) var<uniform> step${d}: vec4<i32>;`,
+    );
+    return [
+      ...this.#access.declarations(),
+      ...steps,
+      helperCode(this.#helpers),
+      ...this.#globals,
+      `@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+${body}
+}
+`,
+    ]
+      .filter((part) => part !== '')
+      .join('\n');
+  }
+}
+
+export const isStored = (dtype: DType): boolean => scalarOf(dtype) !== undefined;
+
+/** Workgroups along one axis at most; more go to the second. */
+export const mostGroups = 65535;
+
+/** Number of the workgroup, counted over both axes. */
+export const groupNumber = (groups: number): string =>
+  groups <= mostGroups ? 'i32(group.x)' : `i32(group.x + group.y * ${mostGroups}u)`;
+
+export const gridOf = (groups: number): readonly [number, number, number] =>
+  groups <= mostGroups ? [groups, 1, 1] : [mostGroups, Math.ceil(groups / mostGroups), 1];
+
+/** Row-major coordinates of a flat position, as `let`s: returns the code. */
+export function decode(
+  flat: string,
+  variables: readonly string[],
+  sizes: readonly number[],
+): string {
+  const lines: string[] = [];
+  let after = 1;
+  for (let v = sizes.length - 1; v >= 0; v--) {
+    const divided = after === 1 ? flat : `${flat} / ${after}`;
+    const part = v === 0 ? divided : `(${divided}) % ${sizes[v]!}`;
+    lines.push(`let ${variables[v]!} = ${sizes[v] === 1 ? '0' : part};`);
+    after *= sizes[v]!;
+  }
+  return lines.join('\n');
+}
