@@ -5,7 +5,9 @@ import { Module, withMode } from '@hebb/nn';
 import { encodeModel } from '../codec/messages.ts';
 import { IR_VERSION } from '../codec/dtypes.ts';
 import type { TensorData } from '../codec/tensor.ts';
+import { OnnxModel } from '../import/model.ts';
 import type { ModelProto } from '../codec/types.ts';
+import { canonical, mergeReshapes } from './canonical.ts';
 import { foldConstants } from './constants.ts';
 import { Follower } from './dims.ts';
 import { Entry, Lowering } from './lower.ts';
@@ -25,7 +27,7 @@ export interface ExportOptions {
    * Names of the outputs, in order. Left out: the keys of a returned object, else `output`, `output_1`...
    */
   readonly output?: string | readonly string[];
-  /** Operator set, 13 to 26. Default 18, which every current runtime reads. */
+  /** Operator set, 13 to 28. Default 18, which every current runtime reads. */
   readonly opset?: number;
   readonly name?: string;
   readonly metadata?: Readonly<Record<string, string>>;
@@ -40,7 +42,7 @@ export interface ExportOptions {
 export type Exportable = Module | ((...inputs: Tensor[]) => unknown);
 
 const oldestOpset = 13;
-const newestOpset = 26;
+const newestOpset = 28;
 
 /**
  * The model as the bytes of an ONNX file, in evaluation mode.
@@ -81,7 +83,11 @@ export async function toOnnxModel(model: Exportable, options: ExportOptions): Pr
     follower.register(name, inputShapes[i]!);
     return new Entry({ kind: 'written', name }, inputShapes[i]!, dtype);
   });
-  const outputNames = nameOutputs(options.output, base.result);
+  const outputNames = nameOutputs(
+    options.output ??
+      (model instanceof OnnxModel ? model.outputs.map(({ name }) => name) : undefined),
+    base.result,
+  );
   for (const name of outputNames) {
     if (!writer.names.reserve(name)) fail('toOnnx', `two values are called ${name}`);
   }
@@ -92,7 +98,7 @@ export async function toOnnxModel(model: Exportable, options: ExportOptions): Pr
       tensor: variable.peek(),
       name: state.get(variable) ?? 'variable',
     })),
-    ...[...base.captures, ...values].map((tensor) => ({ tensor, name: 'constant' })),
+    ...[...base.captures, ...values].map((tensor) => ({ tensor, name: 'const' })),
   ];
   await realize(...sources.map(({ tensor }) => tensor));
   for (const { tensor, name: wanted } of sources) {
@@ -112,19 +118,21 @@ export async function toOnnxModel(model: Exportable, options: ExportOptions): Pr
   const lowering = new Lowering({ writer, follower, opset });
   const results = lowering.run(graphs, entries, '');
   const made = results.map((entry) => lowering.name(entry));
-  const { nodes, initializers } = tidy(
-    { nodes: writer.nodes, initializers: writer.initializers },
+  const given = inputs.map(({ name }) => name);
+  const drafted = mergeReshapes({ nodes: writer.nodes, initializers: writer.initializers });
+  const tidied = tidy(
+    drafted,
     made.map((name, i) => ({ from: name, to: outputNames[i]! })),
-    inputs.map(({ name }) => name),
+    given,
   );
+  const { nodes, initializers } = canonical(tidied, given);
   return {
     irVersion: irVersion(opset),
     opsetImport: [{ domain: '', version: opset }],
     producerName: 'hebb',
     producerVersion: '0.1.0',
     graph: {
-      name:
-        options.name ?? (model instanceof Module ? model.constructor.name : model.name) ?? 'model',
+      name: options.name ?? nameOf(model),
       node: nodesOf(nodes),
       initializer: initializersOf(initializers),
       sparseInitializer: [],
@@ -247,6 +255,11 @@ function stateNames(model: Exportable): ReadonlyMap<Variable, string> {
     if (!names.has(variable)) names.set(variable, name);
   }
   return names;
+}
+
+function nameOf(model: Exportable): string {
+  if (model instanceof OnnxModel) return model.name;
+  return (model instanceof Module ? model.constructor.name : model.name) || 'model';
 }
 
 function nameOutputs(given: ExportOptions['output'], result: unknown): string[] {

@@ -37,6 +37,15 @@ export class Names {
   }
 }
 
+/**
+ * The path of the layer and the operator. Of an imported model the path is the name that the node had: it
+ * keeps it, however often it goes round.
+ */
+function nodeName(path: string, op: string): string {
+  const last = path.slice(path.lastIndexOf('/') + 1).replace(/(_\d+)+$/, '');
+  return last === op ? path : path === '' ? op : `${path}/${op}`;
+}
+
 export class GraphWriter {
   readonly names: Names;
   readonly nodes: DraftNode[] = [];
@@ -58,7 +67,7 @@ export class GraphWriter {
     count: number,
     captured?: readonly string[],
   ): string[] {
-    const name = this.names.fresh(path === '' ? op : `${path}/${op}`);
+    const name = this.names.fresh(nodeName(path, op));
     const outputs = Array.from({ length: count }, (_, i) =>
       this.names.fresh(i === 0 ? `${name}_output` : `${name}_output_${i}`),
     );

@@ -1,6 +1,6 @@
 /** Conversion between element types, text and the narrow types included. */
 import { bitcast, cast, isDType, isFloat } from '@hebb/core';
-import type { Tensor } from '@hebb/core';
+import type { DType, Tensor } from '@hebb/core';
 import { bitsPerElement } from '../../codec/dtypes.ts';
 import type { OnnxDtype } from '../../codec/dtypes.ts';
 import type { Call } from '../call.ts';
@@ -43,7 +43,14 @@ export function castTo(
   if (isNarrowFloat(dtype)) return encodeFloat(cast(x, 'float32'), dtype, options);
   if (narrowIntegers[dtype] !== undefined) return encodeInteger(x, dtype);
   if (!isDType(dtype)) return c.unsupported(`conversion to ${dtype}`);
-  return cast(x, dtype);
+  return cast(beforeWidening(x, dtype), dtype);
+}
+
+/** int32 that was made int64 for ONNX's sake and becomes int32 again. */
+function beforeWidening(x: Tensor, dtype: DType): Tensor {
+  const [inner] = x.node.inputs;
+  const widened = x.node.op?.name === 'cast' && x.dtype === 'int64' && inner?.dtype === 'int32';
+  return widened && dtype === 'int32' ? inner : x;
 }
 
 /** Numbers in text: decimal, exponents, and the names of infinity and NaN in any case. */

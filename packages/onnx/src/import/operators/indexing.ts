@@ -24,7 +24,7 @@ import type { Call } from '../call.ts';
 import { movement } from '../movement.ts';
 import { since } from '../table.ts';
 import type { OperatorTable } from '../table.ts';
-import { int64, isHost } from '../value.ts';
+import { constantBehind, int64, isHost } from '../value.ts';
 import type { HostTensor, Value } from '../value.ts';
 
 /** Indices as core wants them: int32, counted from the start. */
@@ -40,7 +40,31 @@ export function indices(c: Call, i: number, size: number): Tensor {
     });
     return c.memoTensor(value, size, data);
   }
-  return wrapIndex(cast(c.tensor(i), 'int32'), size);
+  const at = c.tensor(i);
+  return isWrapped(at, size) ? at : wrapIndex(cast(at, 'int32'), size);
+}
+
+/** Whether it is `wrapIndex` of something already, as files have it that were written here. */
+function isWrapped(at: Tensor, size: number): boolean {
+  const { op, inputs } = at.node;
+  if (op?.name === 'expand' || op?.name === 'reshape') return isWrapped(inputs[0]!, size);
+  if (at.dtype !== 'int32' || op?.name !== 'where') return false;
+  const [negative, moved, plain] = inputs as [Tensor, Tensor, Tensor];
+  const is = (x: Tensor, op: string, second: number): boolean => {
+    const [a, b] = x.node.inputs;
+    return x.node.op?.name === op && a?.node === plain.node && onlyNumber(b) === second;
+  };
+  return is(negative, 'lt', 0) && is(moved, 'add', size);
+}
+
+/** The number that all elements are, where that is plain to see. */
+function onlyNumber(x: Tensor | undefined): number | undefined {
+  if (x === undefined) return undefined;
+  const { op, attrs, inputs } = x.node;
+  if (op?.name === 'expand' || op?.name === 'reshape') return onlyNumber(inputs[0]);
+  if (op?.name === 'full') return Number(attrs.value);
+  const data = constantBehind(x)?.data;
+  return data?.length === 1 ? Number(data[0]) : undefined;
 }
 
 function gathered(c: Call): Value {

@@ -1,9 +1,10 @@
 /** RNN, GRU and LSTM with every attribute, as the ops of the same names. */
-import { cast, narrow, permute, reshape } from '@hebb/core';
+import { cast, permute, reshape } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { gru, lstm, recurrentActivations, rnn } from '@hebb/ops';
 import type { LstmWeights, RecurrentActivation, RecurrentOptions } from '@hebb/ops';
 import type { Call } from '../call.ts';
+import { cut, permuted, reshaped } from '../undo.ts';
 import { since } from '../table.ts';
 import type { OperatorTable } from '../table.ts';
 
@@ -93,8 +94,7 @@ const kinds = {
 } satisfies Record<string, Kind>;
 
 /** One direction's part of what is stacked along the first axis; a view where there is one direction. */
-const part = (x: Tensor, d: number): Tensor =>
-  reshape(x.shape[0] === 1 ? x : narrow(x, 0, d, 1), x.shape.slice(1));
+const part = (x: Tensor, d: number): Tensor => reshaped(cut(x, d, 1), x.shape.slice(1));
 
 function recurrentOperator(kind: Kind): (c: Call) => Tensor[] {
   return (c) => {
@@ -122,8 +122,8 @@ function recurrentOperator(kind: Kind): (c: Call) => Tensor[] {
       return {
         weightIh: part(w, d),
         weightHh: part(r, d),
-        biasIh: biases && narrow(biases, 0, 0, width),
-        biasHh: biases && narrow(biases, 0, width, width),
+        biasIh: biases && cut(biases, 0, width),
+        biasHh: biases && cut(biases, width, width),
         peephole: peephole && part(peephole, d),
       };
     });
@@ -144,7 +144,7 @@ function recurrentOperator(kind: Kind): (c: Call) => Tensor[] {
     const [steps, batch] = x.shape as [number, number, number];
     const apart = reshape(y!, [steps, batch, directions, hidden]);
     return [
-      permute(apart, batchFirst ? [1, 0, 2, 3] : [0, 2, 1, 3]),
+      permuted(apart, batchFirst ? [1, 0, 2, 3] : [0, 2, 1, 3]),
       ...states.map((state) => (batchFirst ? permute(state, [1, 0, 2]) : state)),
     ];
   };

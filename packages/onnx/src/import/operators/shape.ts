@@ -30,6 +30,7 @@ import { since } from '../table.ts';
 import type { OperatorEntry, OperatorTable } from '../table.ts';
 import { float32, int64, isHost, strings } from '../value.ts';
 import type { HostTensor, Value } from '../value.ts';
+import { permuted } from '../undo.ts';
 import { bitCast, castTo } from './cast.ts';
 import { padded } from './pad.ts';
 
@@ -228,6 +229,13 @@ function transposeAxes(c: Call, rank: number): number[] {
   return c.attr.ints('perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
 }
 
+function transposed(c: Call, x: Tensor): Tensor {
+  const axes = transposeAxes(c, x.rank);
+  const each = [...axes].sort((a, b) => a - b).every((axis, i) => axis === i);
+  if (!each || axes.length !== x.rank) c.invalid(`perm is [${axes.join(',')}] for rank ${x.rank}`);
+  return permuted(x, axes);
+}
+
 function depthToSpace(c: Call, x: Tensor): Tensor {
   const [n, channels, h, w] = x.shape as [number, number, number, number];
   const b = c.attr.int('blocksize');
@@ -322,7 +330,7 @@ export const shapeOperators: OperatorTable = {
   Flatten: [moving(1, (c, x) => reshape(x, flattened(c, x.shape)))],
   Squeeze: [moving(1, (c, x) => reshape(x, squeezedShape(c, x.shape)))],
   Unsqueeze: [moving(1, (c, x) => reshape(x, unsqueezedShape(c, x.shape)))],
-  Transpose: [moving(1, (c, x) => permute(x, transposeAxes(c, x.rank)))],
+  Transpose: [moving(1, transposed)],
   Expand: [moving(1, expanded)],
   Tile: [
     moving(1, (c, x) => {
