@@ -68,3 +68,11 @@ export type {
   GenerateOptions,
   TextGeneratorOptions,
 } from './generation/generate.ts';
+export { LoRA } from './layers/lora.ts';
+export type { LoRAOptions } from './layers/lora.ts';
+export { generateText, streamText } from './tokenizers/text.ts';
+export type { GenerateTextOptions } from './tokenizers/text.ts';
+export { Tokenizer } from './tokenizers/tokenizer.ts';
+export type { DecodeOptions, EncodeOptions, Encoding } from './tokenizers/tokenizer.ts';
+export { trainBpe } from './tokenizers/train-bpe.ts';
+export type { TokenizerJson, TrainBpeOptions } from './tokenizers/train-bpe.ts';

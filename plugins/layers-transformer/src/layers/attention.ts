@@ -109,7 +109,8 @@ export class MultiheadAttention extends Module {
       this.biasV = new Parameter(init.xavierNormal([1, 1, embedDim], how));
     }
     this.outProj = new Linear(embedDim, embedDim, { bias, ...how });
-    if (this.outProj.bias) this.outProj.bias.value = init.zeros([embedDim], typeOf(options));
+    if (this.outProj.bias)
+      this.outProj.bias = new Parameter(init.zeros([embedDim], typeOf(options)));
   }
 
   forward(

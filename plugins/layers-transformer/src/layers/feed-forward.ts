@@ -1,7 +1,7 @@
 /** Feed-forward networks: two layers, gated, or chosen among several for each token. */
 import { fail, reshape } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Dropout, Linear, Module, gelu, init, relu, silu, softmax } from '@hebb/nn';
+import { Dropout, Linear, Module, gelu, init, relu, silu, softmax, Parameter } from '@hebb/nn';
 import type { Layer } from '@hebb/nn';
 import { oneHot, topk } from '@hebb/ops';
 import { checkCount, howOf, sourceOf } from '../check.ts';
@@ -121,7 +121,7 @@ export class MixtureOfExperts extends Module {
     const how = howOf(options);
     const make = options.expert ?? (() => new SwiGLU(width, hidden, how));
     this.gate = new Linear(width, numExperts, { bias: false, ...how });
-    this.gate.weight.value = init.normal([numExperts, width], { std: 0.02, ...how });
+    this.gate.weight = new Parameter(init.normal([numExperts, width], { std: 0.02, ...how }));
     this.experts = Array.from({ length: numExperts }, (_, i) => make(i));
   }
 

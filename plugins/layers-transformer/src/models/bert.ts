@@ -212,9 +212,9 @@ export function shownMask(
 function setStartValues(model: Module, config: BertConfig): void {
   for (const layer of model.modules()) {
     if (!(layer instanceof Embedding || layer instanceof Linear)) continue;
-    layer.weight.value = init.normal(layer.weight.shape, { std: 0.02, ...howOf(config) });
+    layer.weight = new Parameter(init.normal(layer.weight.shape, { std: 0.02, ...howOf(config) }));
     if (layer instanceof Linear && layer.bias) {
-      layer.bias.value = init.zeros(layer.bias.shape, typeOf(config));
+      layer.bias = new Parameter(init.zeros(layer.bias.shape, typeOf(config)));
     }
   }
 }

@@ -1,7 +1,7 @@
 /** GPT. Radford et al. 2019, Language Models are Unsupervised Multitask Learners. Names are those of GPT-2. */
 import { fail, iota } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Dropout, Embedding, LayerNorm, Linear, Module, init } from '@hebb/nn';
+import { Dropout, Embedding, LayerNorm, Linear, Module, init, Parameter } from '@hebb/nn';
 import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
@@ -155,11 +155,12 @@ export class GPT extends Module implements CausalLM {
     const std = 0.02;
     for (const layer of this.modules()) {
       if (layer instanceof Embedding) {
-        layer.weight.value = init.normal(layer.weight.shape, { std, ...how });
+        layer.weight = new Parameter(init.normal(layer.weight.shape, { std, ...how }));
       } else if (layer instanceof Linear) {
         const scale = ends.has(layer) ? 1 / Math.sqrt(2 * this.config.layers) : 1;
-        layer.weight.value = init.normal(layer.weight.shape, { std: std * scale, ...how });
-        if (layer.bias) layer.bias.value = init.zeros(layer.bias.shape, typeOf(this.config));
+        layer.weight = new Parameter(init.normal(layer.weight.shape, { std: std * scale, ...how }));
+        if (layer.bias)
+          layer.bias = new Parameter(init.zeros(layer.bias.shape, typeOf(this.config)));
       }
     }
   }

@@ -4,7 +4,7 @@
  */
 import { fail, iota } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Embedding, Linear, Module, RMSNorm, init } from '@hebb/nn';
+import { Embedding, Linear, Module, RMSNorm, init, Parameter } from '@hebb/nn';
 import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, howOf, typeOf } from '../check.ts';
@@ -125,10 +125,10 @@ export class Llama extends Module implements CausalLM {
     this.lmHead = tied ? undefined : new Linear(width, vocabSize, { bias: false, ...how });
     for (const layer of this.modules()) {
       if (layer instanceof Embedding || layer instanceof Linear) {
-        layer.weight.value = init.normal(layer.weight.shape, { std: 0.02, ...how });
+        layer.weight = new Parameter(init.normal(layer.weight.shape, { std: 0.02, ...how }));
       }
       if (layer instanceof Linear && layer.bias) {
-        layer.bias.value = init.zeros(layer.bias.shape, typeOf(config));
+        layer.bias = new Parameter(init.zeros(layer.bias.shape, typeOf(config)));
       }
     }
   }

@@ -20,7 +20,7 @@ import {
   where,
 } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Dropout, Embedding, Linear, Module, RMSNorm, init } from '@hebb/nn';
+import { Dropout, Embedding, Linear, Module, RMSNorm, init, Parameter } from '@hebb/nn';
 import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
@@ -86,7 +86,7 @@ const dropoutOf = (config: T5Config): Dropout =>
 /** Bias-free layer, normal at the start with the standard deviation of the published model. */
 function linearOf(config: T5Config, from: number, to: number, std: number): Linear {
   const layer = new Linear(from, to, { bias: false, ...howOf(config) });
-  layer.weight.value = init.normal([to, from], { std, ...howOf(config) });
+  layer.weight = new Parameter(init.normal([to, from], { std, ...howOf(config) }));
   return layer;
 }
 
@@ -113,7 +113,7 @@ class Attention extends Module {
     this.relativeAttentionBias = biased ? new Embedding(buckets, heads, howOf(config)) : undefined;
     if (this.relativeAttentionBias !== undefined) {
       const how = { std: width ** -0.5, ...howOf(config) };
-      this.relativeAttentionBias.weight.value = init.normal([buckets, heads], how);
+      this.relativeAttentionBias.weight = new Parameter(init.normal([buckets, heads], how));
     }
   }
   override memberName(): string {

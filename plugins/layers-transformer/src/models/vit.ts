@@ -59,8 +59,8 @@ export class ViTBlock extends Module {
     this.ln_2 = norm();
     const layers = [new Linear(width, hidden, how), new Linear(hidden, width, how)] as const;
     for (const layer of layers) {
-      layer.weight.value = init.xavierUniform(layer.weight.shape, how);
-      layer.bias!.value = init.normal(layer.bias!.shape, { std: 1e-6, ...how });
+      layer.weight = new Parameter(init.xavierUniform(layer.weight.shape, how));
+      layer.bias = new Parameter(init.normal(layer.bias!.shape, { std: 1e-6, ...how }));
     }
     this.mlp = new Sequential(layers[0], new GELU(), drop(), layers[1], drop());
   }
@@ -125,13 +125,15 @@ export class VisionTransformer extends Module {
     this.convProj = new Conv2d(inChannels, width, patchSize, { stride: patchSize, ...how });
     const fanIn = inChannels * patchSize ** 2;
     const shape = this.convProj.weight.shape;
-    this.convProj.weight.value = init.truncNormal(shape, { std: Math.sqrt(1 / fanIn), ...how });
-    this.convProj.bias!.value = init.zeros([width], typeOf(config));
+    this.convProj.weight = new Parameter(
+      init.truncNormal(shape, { std: Math.sqrt(1 / fanIn), ...how }),
+    );
+    this.convProj.bias = new Parameter(init.zeros([width], typeOf(config)));
     this.classToken = new Parameter(init.zeros([1, 1, width], typeOf(config)));
     this.encoder = new Encoder(config, (imageSize / patchSize) ** 2 + 1);
     const head = new Linear(width, numClasses, how);
-    head.weight.value = init.zeros(head.weight.shape, typeOf(config));
-    head.bias!.value = init.zeros([numClasses], typeOf(config));
+    head.weight = new Parameter(init.zeros(head.weight.shape, typeOf(config)));
+    head.bias = new Parameter(init.zeros([numClasses], typeOf(config)));
     this.heads = new Sequential({ head });
   }
 
