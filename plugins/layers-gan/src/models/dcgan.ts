@@ -41,9 +41,9 @@ export interface DcganGeneratorOptions extends DcganOptions {
   readonly latentSize?: number;
   /**
    * How the class comes in: `norm` (default), by the scales and shifts of batch normalisation; `concat`, as a vector
-   * beside the noise, which small networks may come to prefer to the noise.
+   * beside the noise, which small networks may come to prefer to the noise; or `both`.
    */
-  readonly condition?: 'norm' | 'concat';
+  readonly condition?: 'norm' | 'concat' | 'both';
   /** Width of that vector; default 16. */
   readonly embeddingSize?: number;
 }
@@ -113,14 +113,14 @@ export class DcganGenerator extends Module {
     const { imageSize = 64, imageChannels = 3, features = 64, latentSize = 100 } = options;
     const { numClasses, embeddingSize = 16, condition = 'norm' } = options;
     const { dtype = 'float32', generator } = options;
-    if (condition !== 'norm' && condition !== 'concat') {
-      fail(op, 'unknown condition', String(condition), 'norm, concat');
+    if (!['norm', 'concat', 'both'].includes(condition)) {
+      fail(op, 'unknown condition', String(condition), 'norm, concat, both');
     }
     const how = { dtype, ...(generator && { generator }) };
     const { levels, start } = levelsOf(op, imageSize);
     this.latentSize = checkCount(op, 'latentSize', latentSize);
     this.numClasses = numClasses;
-    const joins = numClasses !== undefined && condition === 'concat';
+    const joins = numClasses !== undefined && condition !== 'norm';
     this.embedding = joins ? new Embedding(numClasses, embeddingSize, how) : undefined;
     const layers: Layer[] = [];
     let channels = latentSize + (joins ? embeddingSize : 0);
@@ -133,7 +133,7 @@ export class DcganGenerator extends Module {
           bias: false,
           ...how,
         }),
-        numClasses === undefined || joins
+        numClasses === undefined || condition === 'concat'
           ? new BatchNorm2d(next, { dtype })
           : new ConditionalBatchNorm2d(next, numClasses, { dtype }),
         new ReLU(),
