@@ -7,7 +7,7 @@ import { BatchNorm2d, Conv2d, Dropout, Flatten, Linear, Module, ReLU, Sequential
 export const latentSize = 64;
 export const numClasses = 10;
 
-/** Shape: noise [N, 64] and digit int32 [N] -> [N, 1, 28, 28] in -1 to 1. 119,024 parameters. */
+/** Shape: noise [N, 64] and digit int32 [N] -> [N, 1, 28, 28] in -1 to 1. */
 export const digitGenerator = (): DcganGenerator =>
   new DcganGenerator({ imageSize: 28, imageChannels: 1, features: 16, latentSize, numClasses });
 
