@@ -4,6 +4,7 @@ import type { Tensor } from '@hebb/core';
 import { addNoise, ctcBeamDecode, ctcGreedyDecode, errorRate } from '@hebb/ops';
 import { AdamW, OneCycleLR, RandomSampler, Trainer } from '@hebb/train';
 import type { Example } from '../common/example.ts';
+import { integer } from '../common/options.ts';
 import { ship } from '../common/ship.ts';
 import { parts, said } from './data.ts';
 import { Recognizer, length, longest, sequenceLoss } from './model.ts';
@@ -19,7 +20,7 @@ export const ctcDigits: Example = {
   },
   async run(run) {
     const { quick, seed } = run.options;
-    const beams = Number(run.options.own['beams']);
+    const beams = integer('beams', run.options.own['beams'], 1);
     const tests = quick ? 64 : 500;
     const { train, test } = await parts({
       speeds: quick ? [1] : [0.85, 0.92, 1, 1.08, 1.15],

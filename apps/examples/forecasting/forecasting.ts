@@ -1,6 +1,7 @@
 /** Forecasts of three series by LSTM and GRU, beside the last value and the season before. */
 import { tensor } from '@hebb/core';
 import type { Example, Run } from '../common/example.ts';
+import { UsageError } from '../common/options.ts';
 import { ship } from '../common/ship.ts';
 import { passengers, pollution, temperatures } from './data.ts';
 import type { Task } from './data.ts';
@@ -84,6 +85,10 @@ export const forecasting: Example = {
   },
   async run(run) {
     const { only } = run.options.own;
+    const names = plans.map(({ task }) => task.name);
+    if (only !== undefined && !names.includes(String(only))) {
+      throw new UsageError(`--only wants one of ${names.join(', ')}, got ${String(only)}`);
+    }
     for (const plan of plans) {
       if (only === undefined || plan.task.name === only) await forecastOne(run, plan);
     }

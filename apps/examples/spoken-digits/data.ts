@@ -2,6 +2,7 @@
 import { ndarray } from '@hebb/data';
 import type { Dataset, Indices, NDArray } from '@hebb/data';
 import type { SpokenDigit } from '@hebb/data/node';
+import { UsageError } from '../common/options.ts';
 import { atSpeed, loudest, recordings } from '../common/speech.ts';
 
 import { length } from './model.ts';
@@ -61,6 +62,10 @@ export async function parts(
     .filter(({ take }) => take < takes)
     .map((each) => ({ ...each, samples: loudest(each.samples, length) }));
   const rest = all.filter(({ speaker }) => speaker !== unseen);
+  if (rest.length === all.length) {
+    const names = [...new Set(all.map(({ speaker }) => speaker))].join(', ');
+    throw new UsageError(`--speaker wants one of ${names}, got ${unseen}`);
+  }
   const train = rest.filter(({ take }) => take >= 5);
   const faster: SpokenDigit[] = [];
   for (const factor of speeds) faster.push(...(await atSpeed(train, factor)));
