@@ -29,8 +29,9 @@ export interface ExampleResult {
   readonly failures: readonly string[];
 }
 
+/** The number as it is shown; no minus before a zero. */
 export const format = ({ value, unit, digits = 2 }: Measure): string =>
-  `${value.toFixed(digits)}${unit === undefined ? '' : ` ${unit}`}`;
+  `${value.toFixed(digits).replace(/^-(?=[0.]+$)/, '')}${unit === undefined ? '' : ` ${unit}`}`;
 
 export function wanted(measure: Measure): string {
   const { atLeast, atMost } = measure;
