@@ -12,7 +12,7 @@ import { dots } from './dots.ts';
 import { aligned } from './kernel.ts';
 import type { KernelPlan } from './kernel.ts';
 import { packPanel, packRows } from './pack.ts';
-import { evenParts, forParts, minimum, partStart } from './parts.ts';
+import { evenParts, forParts, minimum, partStart, sharedParts } from './parts.ts';
 import { storeRow } from './store.ts';
 import { emitTile, maxRows, widestTile } from './tile.ts';
 import type { Target } from './target.ts';
@@ -59,9 +59,10 @@ function tiled(spec: MatmulSpec, target: Target, pack: boolean): KernelPlan {
   );
   // Rows are split too where there are few blocks, in parts that are worth packing B once more.
   const split = Math.ceil(wantedItems / (batch.size * blocks.count));
-  const rowBlocks = evenParts(
+  const rowBlocks = sharedParts(
     rowTiles.count,
     Math.max(pack ? 8 : 1, Math.ceil(rowTiles.count / split)),
+    batch.size * blocks.count,
   );
   const packA = a.column !== 1 && k > 16 && blocks.largest > 1;
   const blockBytes = pack ? panelBytes * blocks.largest : 0;

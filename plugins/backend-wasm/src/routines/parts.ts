@@ -17,7 +17,20 @@ export interface Parts {
  * with full parts and a small rest.
  */
 export function evenParts(length: number, most: number): Parts {
+  return divided(length, Math.ceil(length / most));
+}
+
+/**
+ * The same, with one part more where several times `others` parts would be an odd number of items: two
+ * threads then get as much.
+ */
+export function sharedParts(length: number, most: number, others = 1): Parts {
   const count = Math.ceil(length / most);
+  const odd = (count * others) % 2 === 1 && count * others > 1;
+  return divided(length, odd && count < length ? count + 1 : count);
+}
+
+function divided(length: number, count: number): Parts {
   const size = count === 0 ? 0 : Math.floor(length / count);
   const more = length - size * count;
   return { count, size, more, largest: more > 0 ? size + 1 : size };

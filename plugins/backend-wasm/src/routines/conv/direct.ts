@@ -6,7 +6,7 @@ import { i32 } from '../../wasm/index.ts';
 import type { FunctionBuilder, I32 } from '../../wasm/index.ts';
 import type { DepthAxis } from '../depth.ts';
 import type { KernelPlan } from '../kernel.ts';
-import { evenParts, forParts, partStart } from '../parts.ts';
+import { evenParts, forParts, partStart, sharedParts } from '../parts.ts';
 import { emitTile, maxRows, widestTile } from '../tile.ts';
 import { storeRow } from '../store.ts';
 import type { StoreResult } from '../store.ts';
@@ -53,7 +53,8 @@ export function correlation(spec: CorrelationSpec, target: Target): KernelPlan {
   const blocks = evenParts(lines, byCache);
   // Where that leaves few items, each takes a part of the output channels: kernels are read once still.
   const split = Math.ceil(wantedItems / Math.max(1, images * groups * blocks.count));
-  const rowBlocks = evenParts(rowTiles.count, Math.ceil(rowTiles.count / split));
+  const most = Math.ceil(rowTiles.count / split);
+  const rowBlocks = sharedParts(rowTiles.count, most, images * groups * blocks.count);
   const perPlane = blocks.count * rowBlocks.count;
 
   const emit: KernelPlan['emit'] = (f, begin, end) => {

@@ -9,7 +9,7 @@ import type { DepthAxis } from '../depth.ts';
 import { aligned } from '../kernel.ts';
 import type { KernelPlan } from '../kernel.ts';
 import { gatherLanes, transpose4 } from '../pack.ts';
-import { evenParts, forParts, partStart } from '../parts.ts';
+import { evenParts, forParts, partStart, sharedParts } from '../parts.ts';
 import type { StoreResult } from '../store.ts';
 import { plus } from '../target.ts';
 import type { Target } from '../target.ts';
@@ -57,9 +57,10 @@ export function kernelGradByPanels(spec: PanelGradSpec, target: Target): KernelP
   const imageParts = evenParts(images, Math.max(1, Math.floor(depthBytes / imageBytes)));
   const panelBytes = aligned(imageParts.largest * imageBytes);
   const fitting = Math.max(1, Math.floor(packedBytes / panelBytes));
-  const blocks = evenParts(
+  const blocks = sharedParts(
     panels,
     Math.max(1, Math.min(fitting, Math.ceil((panels * groups) / wantedItems))),
+    groups,
   );
   const packed = panelBytes * blocks.largest;
   const sums = imageParts.count > 1 ? rows * blocks.largest * width * 4 : 0;

@@ -10,7 +10,7 @@ import type { DepthAxis } from '../depth.ts';
 import { addLanes } from '../dots.ts';
 import { aligned } from '../kernel.ts';
 import type { KernelPlan, Routine } from '../kernel.ts';
-import { evenParts, forParts, minimum, partStart } from '../parts.ts';
+import { evenParts, forParts, minimum, partStart, sharedParts } from '../parts.ts';
 import type { StoreResult } from '../store.ts';
 import { madd, plus } from '../target.ts';
 import type { Target } from '../target.ts';
@@ -72,7 +72,7 @@ function grad(
   const rowTiles = evenParts(rows, tileRows);
   const columnTiles = Math.ceil(columns / lanes);
   const split = Math.ceil(wantedItems / groups);
-  const blocks = evenParts(columnTiles, Math.ceil(columnTiles / split));
+  const blocks = sharedParts(columnTiles, Math.ceil(columnTiles / split), groups);
   const imageBytes = (perGroup * layout.channel + rows * positions) * 4;
   const imageParts = evenParts(images, Math.max(1, Math.floor(cachedBytes / imageBytes)));
   const sums = imageParts.count > 1 ? aligned(rows * blocks.largest * lanes * 4) : 0;

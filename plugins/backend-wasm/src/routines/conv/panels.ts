@@ -9,7 +9,7 @@ import { walkDepth } from '../depth.ts';
 import { aligned } from '../kernel.ts';
 import type { KernelPlan } from '../kernel.ts';
 import { gatherLanes } from '../pack.ts';
-import { evenParts, forParts, minimum, partStart } from '../parts.ts';
+import { evenParts, forParts, minimum, partStart, sharedParts } from '../parts.ts';
 import type { Target } from '../target.ts';
 import { storeRow } from '../store.ts';
 import { emitTile, maxRows, widestTile } from '../tile.ts';
@@ -62,7 +62,10 @@ export function correlationByPanels(spec: CorrelationSpec, target: Target): Kern
   const wholePanels = lastColumns === width ? panels : panels - 1;
   const panelBytes = aligned(steps * width * 4);
   const fitting = Math.max(1, Math.floor(packedBytes / panelBytes));
-  const blocks = evenParts(panels, Math.max(1, Math.min(fitting, Math.ceil(panels / wantedItems))));
+  const blocks = sharedParts(
+    panels,
+    Math.max(1, Math.min(fitting, Math.ceil(panels / wantedItems))),
+  );
   const packed = panelBytes * blocks.largest;
   const tileBytes = rowTiles.largest * width * 4;
   // A vector may begin in one image and end in the next.
