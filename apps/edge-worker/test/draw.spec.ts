@@ -72,7 +72,7 @@ afterAll(async () => {
 const draw = async (query: string, method = 'GET'): Promise<Response> =>
   fetch(`${worker.url}/draw${query}`, { method, signal: AbortSignal.timeout(20_000) });
 
-it('draws what Node draws, to the byte', async () => {
+it('draws what Node draws, pixel for pixel', async () => {
   for (const [digit, seed] of [
     [7, 3],
     [0, 0],

@@ -14,7 +14,7 @@ const directory = join(dirname(fileURLToPath(import.meta.url)), '../../edge-work
 
 export interface DrawReport {
   readonly asked: number;
-  /** Pictures whose bytes are Node's. */
+  /** Pictures whose pixels are Node's. */
   readonly same: number;
   readonly startMs: number;
   readonly medianMs: number;

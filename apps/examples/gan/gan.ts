@@ -142,7 +142,7 @@ async function run(run: Run): Promise<void> {
   await run.write('draw-7.png', drawn.png);
   run.note(
     'GET /draw',
-    `${drawn.same} of ${drawn.asked} pictures are Node's, byte for byte; median ${drawn.medianMs.toFixed(1)} ms`,
+    `${drawn.same} of ${drawn.asked} pictures are Node's, pixel for pixel; median ${drawn.medianMs.toFixed(1)} ms`,
   );
   run.check(drawn.same === drawn.asked, 'the worker draws other pictures than Node');
 }
