@@ -1,0 +1,4 @@
+import { main } from '../common/example.ts';
+import { sentiment } from './sentiment.ts';
+
+await main(sentiment);
