@@ -1,10 +1,14 @@
 /** The command as a person runs it. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { MemoryResult } from '../src/memory/memory.ts';
+import { zooFolder } from '../src/zoo/zoo.ts';
+import type { ZooResult } from '../src/zoo/zoo.ts';
 
 const node = join(dirname(createRequire(import.meta.url).resolve('node/package.json')), 'bin/node');
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
@@ -40,6 +44,46 @@ describe('npm run bench', () => {
       const page = join(folder, 'page.md');
       expect(bench('report', json, '--out', page).complaint).toBe('');
       expect(await readFile(page, 'utf8')).toBe(await readFile(markdown, 'utf8'));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
+
+  const published = existsSync(join(zooFolder(), 'mnist-12'));
+  // Without the published models there is nothing to load.
+  (published ? it : it.skip)(
+    'loads a published model and compares its memory',
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'hebb-bench-test-'));
+      try {
+        const json = join(folder, 'out.json');
+        const quick = ['--rounds', '1', '--slice', '20', '--json', json];
+        const { code, complaint } = bench('load', 'mnist-12', ...quick);
+        expect([code, complaint]).toEqual([0, '']);
+        const { load } = JSON.parse(await readFile(json, 'utf8')) as { load: ZooResult[] };
+        expect(load.map(({ contender }) => contender)).toEqual(['hebb', 'ort']);
+        for (const { reason, peakBytes, call } of load) {
+          expect(reason).toBeUndefined();
+          expect(peakBytes).toBeGreaterThan(0);
+          expect(call).toBeGreaterThan(0);
+        }
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    60_000,
+  );
+
+  it('watches the memory of a training loop', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'hebb-bench-test-'));
+    try {
+      const json = join(folder, 'out.json');
+      expect(bench('memory', 'lenet', '--json', json).complaint).toBe('');
+      const { memory } = JSON.parse(await readFile(json, 'utf8')) as { memory: MemoryResult[] };
+      const [{ reason, uses }] = memory as [MemoryResult];
+      expect(reason).toBeUndefined();
+      expect(uses).toHaveLength(3);
+      expect(uses!.map(({ values }) => values)).toEqual(uses!.map(() => uses![0]!.values));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }

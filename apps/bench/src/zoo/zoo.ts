@@ -130,12 +130,14 @@ async function taskOf(
 }
 
 async function once(host: Host, contender: ZooContender, task: ZooTask): Promise<ZooAnswer> {
-  const entry = fileURLToPath(new URL(host.sources ? './child.ts' : './child.js', import.meta.url));
-  const built = host.sources ? entry : entry.replace(/\/src\//, '/dist/');
+  const here = fileURLToPath(new URL('..', import.meta.url));
+  const entry = host.sources
+    ? `${here}zoo/child.ts`
+    : `${here.replace(/src\/$/, 'dist/')}zoo/child.js`;
   const flags = host.sources
     ? ['--conditions=@hebb/source', '--disable-warning=ExperimentalWarning']
     : [];
-  const child = spawn(host.node, [...flags, built, contender], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(host.node, [...flags, entry, contender], { stdio: ['pipe', 'pipe', 'pipe'] });
   let [text, noise] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (noise += chunk.toString()));
