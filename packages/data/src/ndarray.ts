@@ -113,6 +113,38 @@ export function allocateLike(data: NumericArray, length: number): NumericArray {
 }
 
 /**
+ * The same memory under an array class of this realm: what another thread has sent to a vm context is of the
+ * outer realm, whose classes `instanceof` does not know.
+ */
+export function ownClass(data: NumericArray): NumericArray {
+  const { buffer, byteOffset, length } = data;
+  const view = <T>(type: new (buffer: ArrayBufferLike, offset: number, length: number) => T): T =>
+    new type(buffer, byteOffset, length);
+  switch (className(data)) {
+    case 'Float32Array':
+      return view(Float32Array);
+    case 'Float64Array':
+      return view(Float64Array);
+    case 'Int8Array':
+      return view(Int8Array);
+    case 'Int16Array':
+      return view(Int16Array);
+    case 'Int32Array':
+      return view(Int32Array);
+    case 'BigInt64Array':
+      return view(BigInt64Array);
+    case 'Uint16Array':
+      return view(Uint16Array);
+    case 'Uint32Array':
+      return view(Uint32Array);
+    case 'BigUint64Array':
+      return view(BigUint64Array);
+    default:
+      return view(Uint8Array);
+  }
+}
+
+/**
  * Copies `count` elements between arrays of the same class. The classes are checked by whoever
  * builds the arrays; the casts only choose one overload of `set`, which is the same code for all.
  */

@@ -27,3 +27,6 @@ export { shardFiles } from './node/shard-files.ts';
 export type { ShardFilesOptions } from './node/shard-files.ts';
 export { fingerprint } from './node/fingerprint.ts';
 export type { FingerprintOptions } from './node/fingerprint.ts';
+export { WorkerDataset, workerDataset } from './node/worker-dataset.ts';
+export type { WorkerDatasetOptions } from './node/worker-dataset.ts';
+export type { DatasetSource } from './node/dataset-source.ts';

@@ -25,6 +25,8 @@ export interface Dataset<S extends Sample = Sample> {
    * sets whose samples change with it.
    */
   batch?(indices: ArrayLike<number>, epoch?: number): S | Promise<S>;
+  /** How many batches are worth asking for ahead, where they are promises; default 2. */
+  readonly ahead?: number;
 }
 
 /** Samples by their own `batch`, or one by one with a new axis in front. */

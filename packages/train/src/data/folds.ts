@@ -90,10 +90,11 @@ export async function stratifiedKFold(
 
 /** Some samples of a data set, by number. */
 export function subset(dataset: Dataset, indices: Int32Array): Dataset {
-  const { batch } = dataset;
+  const { batch, ahead } = dataset;
   return {
     length: indices.length,
     get: (i) => dataset.get(indices[i]!),
+    ...(ahead !== undefined && { ahead }),
     ...(batch !== undefined && {
       batch: (wanted: ArrayLike<number>, epoch?: number) =>
         batch.call(

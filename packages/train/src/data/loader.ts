@@ -23,7 +23,7 @@ export interface DataLoaderOptions {
   readonly sampler?: Sampler;
   /** Whole batches, instead of `batchSize`, `shuffle`, `dropLast` and `sampler`. */
   readonly batchSampler?: BatchSampler;
-  /** Batches asked for ahead from a data set that gives promises; default 2. */
+  /** Batches asked for ahead from a data set that gives promises; default its `ahead`, or 2. */
   readonly prefetch?: number;
 }
 
@@ -74,7 +74,8 @@ export class DataLoader<S extends Sample = Sample> {
 
   constructor(dataset: Dataset<S>, options: DataLoaderOptions = {}) {
     checkOptions('DataLoader', options, optionNames);
-    const { batchSize = 32, shuffle = false, seed = 0, dropLast = false, prefetch = 2 } = options;
+    const { batchSize = 32, shuffle = false, seed = 0, dropLast = false } = options;
+    const { prefetch = dataset?.ahead ?? 2 } = options;
     this.dataset = dataset;
     this.batchSize = checkWhole('DataLoader', 'batchSize', batchSize);
     this.shuffle = shuffle;

@@ -97,5 +97,8 @@ export function formatEpoch(record: EpochRecord, epochs: number): string {
     );
   }
   parts.push(`${formatNumber(record.samplesPerSecond)} samples/s`, formatSeconds(record.seconds));
+  // Only where it is worth doing something about it.
+  const { waiting = 0 } = record;
+  if (waiting >= 0.05) parts.push(`waiting for data ${Math.round(100 * waiting)}%`);
   return parts.filter((part) => part !== '').join('  ');
 }

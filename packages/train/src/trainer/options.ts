@@ -80,7 +80,7 @@ export interface FitOptions {
   readonly sampler?: Sampler;
   /** Whole batches, instead of `batchSize`, `shuffle`, `dropLast` and `sampler`. */
   readonly batchSampler?: BatchSampler;
-  /** Batches asked for ahead from a data set that gives promises; default 2. */
+  /** Batches asked for ahead from a data set that gives promises; default its `ahead`, or 2. */
   readonly prefetch?: number;
   /**
    * Start from the newest sound checkpoint of `checkpoint.store`, in the middle of its epoch if need be;

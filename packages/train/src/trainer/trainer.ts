@@ -451,8 +451,8 @@ export class Trainer {
 }
 
 function loaderFor(data: Dataset, options: FitOptions, seed: number): DataLoader {
-  const { batchSize = 32, shuffle, dropLast, checkFinite = true, prefetch = 2 } = options;
-  const { sampler, batchSampler } = options;
+  const { batchSize = 32, shuffle, dropLast, checkFinite = true } = options;
+  const { sampler, batchSampler, prefetch } = options;
   const ordered = sampler === undefined && batchSampler === undefined;
   return new DataLoader(data, {
     batchSize,
@@ -460,7 +460,7 @@ function loaderFor(data: Dataset, options: FitOptions, seed: number): DataLoader
     seed,
     dropLast: dropLast ?? false,
     checkFinite,
-    prefetch,
+    ...(prefetch !== undefined && { prefetch }),
     ...(sampler && { sampler }),
     ...(batchSampler && { batchSampler }),
   });
