@@ -1,7 +1,7 @@
 /** Low-rank adapters. Hu et al. 2021, arXiv:2106.09685. */
 import { HebbError, fail, matmul, mul, realize } from '@hebb/core';
 import type { Generator, Tensor } from '@hebb/core';
-import { Dropout, Linear, Module, Parameter, init } from '@hebb/nn';
+import { Dropout, Linear, type Module, Parameter, init } from '@hebb/nn';
 import type { LoadReport, StateDict } from '@hebb/nn';
 import { checkCount, checkShare } from '../check.ts';
 
