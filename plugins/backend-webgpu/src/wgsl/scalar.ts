@@ -114,18 +114,18 @@ function applyBool(name: string, [x, y]: readonly string[]): string {
       return `(!${x})`;
     case 'and':
     case 'minimum':
-      return `(${x} && ${y})`;
+      return `(${x} & ${y})`;
     case 'or':
     case 'maximum':
-      return `(${x} || ${y})`;
+      return `(${x} | ${y})`;
     case 'xor':
       return `(${x} != ${y})`;
     case 'eq':
       return `(${x} == ${y})`;
     case 'lt':
-      return `(!${x} && ${y})`;
+      return `(!${x} & ${y})`;
     case 'le':
-      return `(!${x} || ${y})`;
+      return `(!${x} | ${y})`;
     default:
       return fail(name, 'has no code for bool');
   }

@@ -19,6 +19,10 @@ export function indexCode({ offset, terms }: Index, variables: readonly string[]
   return parts.length === 1 ? parts[0]! : `(${parts.join(' + ')})`;
 }
 
+/**
+ * Whether all conditions hold. Not by `&&`: each would be a branch, and branches within branches are what shader
+ * compilers spend their time on.
+ */
 export function conditionsCode(
   conditions: readonly Condition[],
   variables: readonly string[],
@@ -26,9 +30,9 @@ export function conditionsCode(
   return conditions
     .map(({ index, low, high }) => {
       const at = indexCode(index, variables);
-      return `${at} >= ${low < 0 ? `(${low})` : low} && ${at} < ${high < 0 ? `(${high})` : high}`;
+      return `(${at} >= ${low < 0 ? `(${low})` : low}) & (${at} < ${high < 0 ? `(${high})` : high})`;
     })
-    .join(' && ');
+    .join(' & ');
 }
 
 /** How the code of a shader reaches the buffers of its program. */
