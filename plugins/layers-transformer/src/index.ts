@@ -73,6 +73,9 @@ export type { LoRAOptions } from './layers/lora.ts';
 export { generateText, streamText } from './tokenizers/text.ts';
 export type { GenerateTextOptions } from './tokenizers/text.ts';
 export { Tokenizer } from './tokenizers/tokenizer.ts';
-export type { DecodeOptions, EncodeOptions, Encoding } from './tokenizers/tokenizer.ts';
-export { trainBpe } from './tokenizers/train-bpe.ts';
-export type { TokenizerJson, TrainBpeOptions } from './tokenizers/train-bpe.ts';
+export type {
+  DecodeOptions,
+  EncodeOptions,
+  Encoding,
+  TokenizerJson,
+} from './tokenizers/tokenizer.ts';

@@ -1,7 +1,9 @@
 /** Tokenizers of Hugging Face's `tokenizer.json`, by their own library: plain JavaScript, also in workers. */
 import { Tokenizer as Inner } from '@huggingface/tokenizers';
 import { HebbError, fail } from '@hebb/core';
-import type { TokenizerJson } from './train-bpe.ts';
+
+/** A parsed `tokenizer.json`. */
+export type TokenizerJson = object;
 
 export interface EncodeOptions {
   /** A second text behind the first. */
@@ -38,8 +40,8 @@ function contentOf(value: unknown): string | undefined {
 }
 
 /**
- * Text to ids and back: byte pairs, WordPiece or Unigram, as `tokenizer.json` says. `trainBpe` makes such a
- * file from texts.
+ * Text to ids and back: byte pairs, WordPiece or Unigram, as `tokenizer.json` says.
+ * `BytePairTokenizer.train` of `@hebb/data` makes such a file from texts.
  */
 export class Tokenizer {
   /** Number of ids. */
