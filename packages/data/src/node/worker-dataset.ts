@@ -3,7 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import { fetchBatch } from '../dataset/dataset.ts';
 import type { Dataset, Indices, Sample } from '../dataset/dataset.ts';
-import { DataError } from '../error.ts';
+import { DataError, reasonOf } from '../error.ts';
 import { ownClass } from '../ndarray.ts';
 import type { NDArray } from '../ndarray.ts';
 import { buildDataset } from './dataset-source.ts';
@@ -56,10 +56,8 @@ class Thread {
         for (const { reject: fail } of this.#waiting.values()) fail(this.#dead);
         this.#waiting.clear();
       };
-      this.#worker.on('error', (error: unknown) => {
-        died(error instanceof Error ? error.message : String(error), error);
-      });
-      this.#worker.on('messageerror', (error) => died(`its answer cannot be read`, error));
+      this.#worker.on('error', (error: unknown) => died(reasonOf(error), error));
+      this.#worker.on('messageerror', (error) => died('its answer cannot be read', error));
       this.#worker.on('exit', (code) => died(`it ended with code ${code}`));
     });
   }
