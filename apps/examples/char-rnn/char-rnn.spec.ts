@@ -2,14 +2,18 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cpu } from '@hebb/backend-cpu';
+import { compileOnnx } from '@hebb/cli';
 import { init, manualSeed } from '@hebb/core';
+import { importOnnx, toOnnx } from '@hebb/onnx';
+import { load } from '@hebb/runtime';
 import { hasData } from '../common/data.ts';
 import { execute } from '../common/example.ts';
 import { parseOptions } from '../common/options.ts';
-import { charRnn } from './char-rnn.ts';
+import { charRnn, exportedStep } from './char-rnn.ts';
 import { file, pieces } from './data.ts';
 import { CharRnn } from './model.ts';
 import { evaluate } from './train.ts';
+import { worker } from './worker.ts';
 import { vocabularyOf, write } from './write.ts';
 
 it('pieces go on where the one before ended', () => {
@@ -50,6 +54,68 @@ it('costs the logarithm of the alphabet before training', async () => {
   const model = new CharRnn(16, { embedding: 4, hidden: 8, layers: 1, dropout: 0 });
   const ids = Int32Array.from({ length: 200 }, (_, i) => (i * i * 7) % 16);
   expect(await evaluate(model, ids, { rows: 2, steps: 16 })).toBeCloseTo(4, 0);
+});
+
+describe('the worker', () => {
+  const tokens = ['\n', 'a', 'b', 'c'];
+  let handler: ReturnType<typeof worker>;
+  let text: (prompt: string) => Promise<string>;
+  beforeAll(async () => {
+    await init(cpu());
+    manualSeed(2);
+    const model = new CharRnn(4, { embedding: 6, hidden: 12, layers: 1, dropout: 0 }).eval();
+    const { model: network, input, output } = exportedStep(model);
+    const imported = await importOnnx(await toOnnx(network, { input, output }));
+    const built = await compileOnnx(imported, {
+      state: { h: 'h_next', c: 'c_next' },
+    });
+    const { file: name } = built.plan.modules[0]!;
+    const step = await load({
+      plan: built.plan,
+      module: await WebAssembly.compile(built.modules.get(name)!),
+      weights: built.weights,
+    });
+    handler = worker({ step }, { tokens });
+    text = async (prompt) => {
+      const response = await ask({ prompt, length: 60, temperature: 0 });
+      expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+      return response.text();
+    };
+  });
+  const ask = async (body: unknown, path = '/write', method = 'POST'): Promise<Response> =>
+    handler.fetch(
+      new Request(`http://worker${path}`, {
+        method,
+        ...(method === 'POST' && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+      }),
+    );
+
+  it('writes several texts at once, each from its own state', async () => {
+    const alone = [await text('abc'), await text('c\na'), await text('abc')];
+    expect(alone[0]).toHaveLength(60);
+    expect(alone[2]).toBe(alone[0]);
+    expect(await Promise.all([text('abc'), text('c\na'), text('abc')])).toEqual(alone);
+  });
+
+  it('says what is wrong with a request', async () => {
+    const problem = async (...args: Parameters<typeof ask>): Promise<[number, string]> => {
+      const response = await ask(...args);
+      const { error } = (await response.json()) as { error: { message: string } };
+      return [response.status, error.message];
+    };
+    expect(await problem('{')).toEqual([400, 'the body is no JSON object']);
+    expect(await problem({ prompt: 7 })).toEqual([400, 'prompt is a text']);
+    expect(await problem({ prompt: 'abx' })).toEqual([400, 'the model knows no "x"']);
+    expect(await problem({ length: -1 })).toEqual([
+      400,
+      'length is a whole number from 0 to 10000',
+    ]);
+    expect((await problem({ temperature: 'hot' }))[1]).toMatch(/temperature is a number/);
+    expect((await problem({ seed: 0.5 }))[1]).toMatch(/seed is a whole number/);
+    expect((await problem({}, '/other'))[0]).toBe(404);
+    expect((await problem({}, '/write', 'GET'))[0]).toBe(405);
+    expect((await ask({}, '/health', 'GET')).status).toBe(200);
+  });
 });
 
 (hasData(file) ? it : it.skip)(

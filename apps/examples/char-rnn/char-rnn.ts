@@ -9,7 +9,6 @@ import { trainOnce, trained } from '../common/weights.ts';
 import { bigramBits, corpus } from './data.ts';
 import type { Corpus } from './data.ts';
 import { CharRnn } from './model.ts';
-import type { Size } from './model.ts';
 import { evaluate, stepper, train } from './train.ts';
 import type { WorkerData } from './worker.ts';
 import { write } from './write.ts';
@@ -60,20 +59,28 @@ async function writeHere(
   return written;
 }
 
-async function shipStep(run: Run, model: CharRnn, { layers, hidden }: Size): Promise<string> {
-  // One character and the state in, logits and the next state out: what a stream needs.
-  const step = (id: Tensor, h: Tensor, c: Tensor): Tensor[] => {
-    const [logits, state] = model.forward(id, [h, c]);
-    return [logits, ...state];
-  };
-  const state = { shape: [layers, 1, hidden], dtype: 'float32' } as const;
+/** One character and the state in, logits and the next state out: what a stream needs. */
+export function exportedStep(model: CharRnn) {
+  const { numLayers, hiddenSize } = model.lstm;
+  const state = { shape: [numLayers, 1, hiddenSize], dtype: 'float32' } as const;
   const [h, c] = model.start(1);
-  const { folder } = await ship(run, {
-    name: 'char-rnn',
-    model: step,
+  return {
+    model: (id: Tensor, before: Tensor, cell: Tensor): Tensor[] => {
+      const [logits, next] = model.forward(id, [before, cell]);
+      return [logits, ...next];
+    },
     input: { id: { shape: [1, 1], dtype: 'int32' }, h: state, c: state },
     output: ['logits', 'h_next', 'c_next'],
-    cases: [{ id: tensor(Int32Array.of(3), { shape: [1, 1] }), h, c }],
+    example: { id: tensor(Int32Array.of(3), { shape: [1, 1] }), h, c },
+  } as const;
+}
+
+async function shipStep(run: Run, model: CharRnn): Promise<string> {
+  const { example, ...step } = exportedStep(model);
+  const { folder } = await ship(run, {
+    ...step,
+    name: 'char-rnn',
+    cases: [example],
     state: { h: 'h_next', c: 'c_next' },
     atol: 1e-4,
   });
@@ -197,7 +204,7 @@ export const charRnn: Example = {
     });
     run.measure({ what: 'LSTM, bits a character', value: bits, digits: 3, atMost: plan.atMost });
 
-    const folder = await shipStep(run, model, plan.size);
+    const folder = await shipStep(run, model);
     run.say();
     await writeHere(run, model, text, prompt, { length, temperature, seed });
     await askWorker(run, folder, model, text);

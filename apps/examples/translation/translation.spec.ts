@@ -2,13 +2,20 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cpu } from '@hebb/backend-cpu';
+import { compileOnnx } from '@hebb/cli';
 import { init, manualSeed, tensor } from '@hebb/core';
+import { importOnnx, toOnnx } from '@hebb/onnx';
+import { load } from '@hebb/runtime';
+import type { Model } from '@hebb/runtime';
 import { hasData } from '../common/data.ts';
 import { execute } from '../common/example.ts';
 import { parseOptions } from '../common/options.ts';
 import { files } from '../parallel-text/corpus.ts';
+import { learnTokenizer, openTokenizer } from '../parallel-text/tokens.ts';
 import { Translator } from './model.ts';
-import { translation } from './translation.ts';
+import { Engine, maxLength } from './translate.ts';
+import { halvesOf, translation } from './translation.ts';
+import { worker } from './worker.ts';
 
 const size = { sourceWords: 9, targetWords: 8, embedding: 6, hidden: 4, dropout: 0.5 };
 
@@ -59,6 +66,50 @@ it('has one table for the words that go in and those that come out', () => {
   const names = [...new Translator(size).namedParameters().keys()];
   expect(names).toContain('decoder.embedding.weight');
   expect(names).not.toContain('decoder.head.weight');
+});
+
+it('the worker translates as Node does, and says what is wrong with a request', async () => {
+  await init(cpu());
+  manualSeed(1);
+  const texts = ['a man on a bench', 'a dog', 'two dogs in the snow and a man on a bench'];
+  const saved = learnTokenizer(texts, 300);
+  const pieces = openTokenizer(saved);
+  const model = new Translator({
+    sourceWords: pieces.size,
+    targetWords: pieces.size,
+    embedding: 8,
+    hidden: 6,
+    dropout: 0,
+  }).eval();
+  const widths = [4, 8];
+  const compiled = async (half: keyof ReturnType<typeof halvesOf>): Promise<Model> => {
+    const { model: network, input, output } = halvesOf(model)[half];
+    const imported = await importOnnx(await toOnnx(network, { input, output }));
+    const built = await compileOnnx(imported, { shapes: widths.map((steps) => ({ steps })) });
+    const { file } = built.plan.modules[0]!;
+    const module = await WebAssembly.compile(built.modules.get(file)!);
+    return load({ plan: built.plan, module, weights: built.weights });
+  };
+  const models = { encoder: await compiled('encoder'), decoder: await compiled('decoder') };
+  const handler = worker(models, { from: saved, to: saved, widths, maxLength });
+  const ask = async (body: string, path = '/translate'): Promise<[number, unknown]> => {
+    const request = new Request(`http://worker${path}`, { method: 'POST', body });
+    const response = await handler.fetch(request);
+    return [response.status, await response.json()];
+  };
+  const engine = new Engine(model, pieces, pieces);
+  for (const text of texts.slice(0, 2)) {
+    const [status, answer] = await ask(JSON.stringify({ text }));
+    expect([status, answer]).toEqual([200, { translation: (await engine.greedy([text]))[0] }]);
+  }
+  const long = JSON.stringify({ text: texts[2]!.repeat(9) });
+  expect(await ask(long)).toEqual([
+    400,
+    { error: { message: 'the text has more than 7 pieces of words' } },
+  ]);
+  expect((await ask('{"text":" "}'))[0]).toBe(400);
+  expect((await ask('no json'))[0]).toBe(400);
+  expect((await ask('{}', '/other'))[0]).toBe(404);
 });
 
 (hasData(...files) ? it : it.skip)(

@@ -1,5 +1,5 @@
 /** Captions from English to German by an encoder-decoder with attention. */
-import { tensor, zeros } from '@hebb/core';
+import { tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import type { TextPair } from '@hebb/data/node';
 import { lengthMask, perplexity } from '@hebb/ops';
@@ -9,7 +9,7 @@ import { withService } from '../common/service.ts';
 import { ship } from '../common/ship.ts';
 import { trainOnce, trained } from '../common/weights.ts';
 import { copy, wordByWord } from '../parallel-text/baselines.ts';
-import { encodePair, end, widths } from '../parallel-text/batches.ts';
+import { encodePair, end, start, widths } from '../parallel-text/batches.ts';
 import type { Tokenizer } from '../parallel-text/batches.ts';
 import { multi30k } from '../parallel-text/corpus.ts';
 import { bleuOf } from '../parallel-text/score.ts';
@@ -59,23 +59,44 @@ interface Trained {
   readonly to: SavedTokenizer;
 }
 
-async function shipHalves(run: Run, { model, ...saved }: Trained, held: readonly TextPair[]) {
-  const { encoder, decoder } = model;
+const int32 = (shape: readonly (number | string)[]) => ({ shape, dtype: 'int32' }) as const;
+
+/** The model as two functions with named inputs: what is exported, and what the worker's loop runs. */
+export function halvesOf({ encoder, decoder }: Translator) {
   const { hiddenSize: hidden } = decoder.rnn;
+  return {
+    encoder: {
+      model: (source: Tensor, length: Tensor): Tensor[] => {
+        const [values, state] = encoder.forward(source, length);
+        return [values, decoder.remember(values, length).keys, state];
+      },
+      input: { source: int32([1, 'steps']), length: int32([1]) },
+      output: ['values', 'keys', 'state'],
+    },
+    decoder: {
+      model: (
+        token: Tensor,
+        state: Tensor,
+        values: Tensor,
+        keys: Tensor,
+        length: Tensor,
+      ): Tensor[] =>
+        decoder.step(token, state, { values, keys, mask: lengthMask(length, values.shape[1]!) }),
+      input: {
+        token: int32([1]),
+        state: [1, hidden],
+        values: [1, 'steps', hidden],
+        keys: [1, 'steps', hidden],
+        length: int32([1]),
+      },
+      output: ['logits', 'next'],
+    },
+  } as const;
+}
+
+async function shipHalves(run: Run, { model, ...saved }: Trained, held: readonly TextPair[]) {
+  const { encoder, decoder } = halvesOf(model);
   const from = openTokenizer(saved.from);
-  const int32 = (shape: readonly (number | string)[]) => ({ shape, dtype: 'int32' }) as const;
-  const encode = (source: Tensor, length: Tensor): Tensor[] => {
-    const [values, state] = encoder.forward(source, length);
-    return [values, decoder.remember(values, length).keys, state];
-  };
-  const step = (
-    token: Tensor,
-    state: Tensor,
-    values: Tensor,
-    keys: Tensor,
-    length: Tensor,
-  ): Tensor[] =>
-    decoder.step(token, state, { values, keys, mask: lengthMask(length, values.shape[1]!) });
   const cases = held.slice(0, 3).map(({ source }) => {
     const ids = [...Array.from(from.encode(source)), end];
     const width = compiledWidths.find((each) => each >= ids.length)!;
@@ -93,29 +114,14 @@ async function shipHalves(run: Run, { model, ...saved }: Trained, held: readonly
     shapes: compiledWidths.map((steps) => ({ steps })),
     atol: 1e-4,
   } as const;
-  const first = await ship(quiet, {
-    ...common,
-    name: 'encoder',
-    model: encode,
-    input: { source: int32([1, 'steps']), length: int32([1]) },
-    output: ['values', 'keys', 'state'],
-    cases,
-  });
+  const first = await ship(quiet, { ...common, ...encoder, name: 'encoder', cases });
   const second = await ship(quiet, {
     ...common,
+    ...decoder,
     name: 'decoder',
-    model: step,
-    input: {
-      token: int32([1]),
-      state: [1, hidden],
-      values: [1, 'steps', hidden],
-      keys: [1, 'steps', hidden],
-      length: int32([1]),
-    },
-    output: ['logits', 'next'],
     cases: cases.map(({ source, length }) => {
-      const [values, keys, state] = encode(source, length) as [Tensor, Tensor, Tensor];
-      return { token: zeros([1], 'int32').add(1), state, values, keys, length };
+      const [values, keys, state] = encoder.model(source, length) as [Tensor, Tensor, Tensor];
+      return { token: tensor(Int32Array.of(start)), state, values, keys, length };
     }),
   });
   return { encoder: first.folder, decoder: second.folder };
