@@ -7,12 +7,12 @@ import { open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { decodeModel, encodeModel } from './codec/messages.ts';
-import { DataLocation } from './codec/dtypes.ts';
+import { DataLocation, DataType } from './codec/dtypes.ts';
 import { OnnxFormatError } from './codec/errors.ts';
 import { isExternal, loadExternalData } from './codec/external.ts';
 import type { DecodeLimits } from './codec/reader.ts';
 import type { Draft, ModelProto, TensorProto } from './codec/types.ts';
-import { tensorsOf } from './codec/walk.ts';
+import { mapTensors, tensorsOf } from './codec/walk.ts';
 import { MAX_MESSAGE_BYTES } from './codec/writer.ts';
 
 export interface ReadModelOptions extends DecodeLimits {
@@ -34,7 +34,7 @@ export async function readModelFile(
   const bytes = await readFile(path);
   const files = new FolderReader(dirname(resolve(path)));
   try {
-    const model = decodeModel(bytes, options);
+    const model = alignInPlace(decodeModel(bytes, options), bytes);
     if (options.externalData === 'keep') return model;
     return await loadExternalData(model, (...place) => files.read(...place));
   } catch (error) {
@@ -47,6 +47,42 @@ export async function readModelFile(
     await files.close();
   }
 }
+
+/** Tag and length before the data of a tensor of this size take more bytes than data of 4-byte numbers moves. */
+const longTensor = 1 << 14;
+
+/**
+ * Numbers stand in a file wherever they happen to. Moved onto the tag before them, which has been read, they are
+ * aligned without a copy: the memory of a model is that of its file.
+ */
+function alignInPlace(model: ModelProto, bytes: Uint8Array): ModelProto {
+  return mapTensors(model, (tensor) => {
+    const { rawData, dataType } = tensor;
+    const width = widths[dataType ?? 0];
+    if (rawData === undefined || width === undefined || rawData.byteLength < longTensor) {
+      return tensor;
+    }
+    const shift = rawData.byteOffset % width;
+    if (shift === 0 || rawData.buffer !== bytes.buffer) return tensor;
+    const start = rawData.byteOffset - bytes.byteOffset;
+    bytes.copyWithin(start - shift, start, start + rawData.byteLength);
+    return {
+      ...tensor,
+      rawData: bytes.subarray(start - shift, start - shift + rawData.byteLength),
+    };
+  });
+}
+
+/** Bytes of the element types that occur in large tensors. */
+const widths: Readonly<Record<number, number>> = {
+  [DataType.float32]: 4,
+  [DataType.int32]: 4,
+  [DataType.uint32]: 4,
+  [DataType.float16]: 2,
+  [DataType.bfloat16]: 2,
+  [DataType.int16]: 2,
+  [DataType.uint16]: 2,
+};
 
 /** Reads parts of the files in one folder, and of no others. */
 class FolderReader {

@@ -54,6 +54,34 @@ it('writes a model and reads it again', async () => {
   expect(encodeModel(again)).toEqual(encodeModel(model));
 });
 
+it('large numbers are read where they stand in the file, whatever their place', async () => {
+  const path = join(folder, 'large.onnx');
+  const large = Float32Array.from({ length: 10_000 }, (_, i) => Math.sin(i));
+  for (let k = 0; k < 4; k++) {
+    // Names of different length move what follows.
+    const tensors = ['a', 'b', 'c'].map((name) =>
+      tensorToProto({
+        name: name + '-'.repeat(k),
+        dtype: 'float32',
+        shape: [100, 100],
+        data: large.map((x) => x + name.charCodeAt(0)),
+      }),
+    );
+    const half = Uint16Array.from({ length: 20_000 }, (_, i) => i);
+    tensors.push(tensorToProto({ name: 'h', dtype: 'float16', shape: [20_000], data: half }));
+    await writeFile(path, encodeModel({ irVersion: 10, graph: { initializer: tensors } }));
+    const read = (await readModelFile(path)).graph!.initializer;
+    const buffers = new Set(read.map((tensor) => tensorFromProto(tensor).data).map(bufferOf));
+    expect(buffers.size).toBe(1);
+    read.slice(0, 3).forEach((tensor, i) => {
+      expect(tensorFromProto(tensor).data).toEqual(large.map((x) => x + 97 + i));
+    });
+    expect(tensorFromProto(read[3]!).data).toEqual(half);
+  }
+});
+
+const bufferOf = (data: unknown): unknown => (ArrayBuffer.isView(data) ? data.buffer : undefined);
+
 it('puts large tensors into a file beside the model, and finds them there', async () => {
   const path = join(folder, 'm.onnx');
   await writeModelFile(path, model, { externalData: {} });
