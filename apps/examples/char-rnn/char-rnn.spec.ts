@@ -65,12 +65,12 @@ describe('the worker', () => {
     manualSeed(2);
     const model = new CharRnn(4, { embedding: 6, hidden: 12, layers: 1, dropout: 0 }).eval();
     const { model: network, input, output } = exportedStep(model);
-    const imported = await importOnnx(await toOnnx(network, { input, output }));
+    const imported = importOnnx(await toOnnx(network, { input, output }));
     const built = await compileOnnx(imported, {
       state: { h: 'h_next', c: 'c_next' },
     });
     const { file: name } = built.plan.modules[0]!;
-    const step = await load({
+    const step = load({
       plan: built.plan,
       module: await WebAssembly.compile(built.modules.get(name)!),
       weights: built.weights,

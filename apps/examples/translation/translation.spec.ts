@@ -84,7 +84,7 @@ it('the worker translates as Node does, and says what is wrong with a request', 
   const widths = [4, 8];
   const compiled = async (half: keyof ReturnType<typeof halvesOf>): Promise<Model> => {
     const { model: network, input, output } = halvesOf(model)[half];
-    const imported = await importOnnx(await toOnnx(network, { input, output }));
+    const imported = importOnnx(await toOnnx(network, { input, output }));
     const built = await compileOnnx(imported, { shapes: widths.map((steps) => ({ steps })) });
     const { file } = built.plan.modules[0]!;
     const module = await WebAssembly.compile(built.modules.get(file)!);
