@@ -209,6 +209,17 @@ const attentionOp = composite('scaledDotProductAttention', {
       attrs: plain,
     },
     {
+      name: 'hidden keys',
+      in: [
+        heads.q,
+        heads.k,
+        heads.v,
+        { shape: [2, 1, 1, 5], dtype: 'bool', values: [1, 1, 1, 0, 0, 1, 0, 1, 1, 1] },
+        null,
+      ],
+      attrs: plain,
+    },
+    {
       name: 'bias, capped scores',
       in: [heads.q, heads.k, heads.v, [2, 1, 3, 5], null],
       attrs: { ...plain, softcap: 2 },
@@ -253,11 +264,21 @@ function emitAttention(onnx: OnnxEmitter, attrs: Attrs): string[] | undefined {
   if (attrs.causal === true && number(attrs.offset, 0) !== 0) return undefined;
   if (q!.shape[0] !== k!.shape[0] || attrs.softmaxDtype !== undefined) return undefined;
   const softcap = number(attrs.softcap, 0);
-  return onnx.node('Attention', [...onnx.inputs.slice(0, given(3) ? 4 : 3)], {
+  const [query, key, value, mask] = onnx.inputs;
+  const inputs = [query, key, value, ...(given(3) ? [wholeMask(onnx, mask!)] : [])];
+  return onnx.node('Attention', inputs, {
     scale: { float: number(attrs.scale, 1) },
     ...(attrs.causal === true ? { is_causal: 1 } : {}),
     ...(softcap > 0 ? { softcap: { float: softcap } } : {}),
   });
+}
+
+/** ONNX Runtime repeats a mask over batch and heads, not over queries and keys. */
+function wholeMask(onnx: OnnxEmitter, mask: string): string {
+  const [queries, keys] = [onnx.inputAvals[0]!.shape[2]!, onnx.inputAvals[1]!.shape[2]!];
+  const { shape } = onnx.inputAvals[3]!;
+  if (shape.at(-2) === queries && shape.at(-1) === keys) return mask;
+  return onnx.node('Expand', [mask, onnx.shape([...shape.slice(0, -2), queries, keys])])[0]!;
 }
 
 export interface AttentionOptions {

@@ -1,0 +1,4 @@
+import { main } from '../common/example.ts';
+import { vit } from './vit.ts';
+
+await main(vit);
