@@ -9,18 +9,22 @@ export const numClasses = 10;
 
 /** Shape: noise [N, 64] and digit int32 [N] -> [N, 1, 28, 28] in -1 to 1. */
 export const digitGenerator = (): DcganGenerator =>
-  new DcganGenerator({ imageSize: 28, imageChannels: 1, features: 16, latentSize, numClasses });
+  new DcganGenerator({
+    imageSize: 28,
+    imageChannels: 1,
+    features: 32,
+    latentSize,
+    numClasses,
+    condition: 'concat',
+  });
 
 /** Shape: image [N, 1, 28, 28] and digit int32 [N] -> [N]. */
 export const digitDiscriminator = (): DcganDiscriminator =>
   new DcganDiscriminator({
     imageSize: 28,
     imageChannels: 1,
-    features: 24,
+    features: 32,
     numClasses,
-    condition: 'projection',
-    norm: 'spectral',
-    minibatchStd: true,
   });
 
 /** Reads digits: the judge of what is drawn. Shape: [N, 1, 28, 28] -> [N, 10]. */
