@@ -14,6 +14,8 @@ import { ModuleBuilder, i32 } from '../src/wasm/index.ts';
 const simds: Simd[] = hostSimd() === 'relaxed' ? ['relaxed', 'plain'] : ['plain'];
 const memory = new WebAssembly.Memory({ initial: 300 });
 const start = 65536;
+/** So little that some of the cases do not fit. */
+const cacheBytes = 64 * 1024;
 
 /** Arrays in memory and the routine over them; scratch memory begins as NaN. */
 function instantiate(sizes: readonly number[], make: (pointers: number[]) => Routine) {
@@ -280,6 +282,7 @@ describe.each(simds)('%s SIMD', (simd) => {
     ],
     ['tiles of two', 1, 24, 24, 1, [11, 12], [3, 3], [1, 1], one, [1, 1]],
     ['many images', 14, 4, 5, 1, [28, 28], [3, 3], [1, 1], one, [1, 1]],
+    ['strips of tiles', 2, 16, 12, 1, [30, 23], [3, 3], [1, 1], one, [1, 1]],
     ['positions through images', 5, 16, 34, 1, [7, 9], [3, 3], [2, 2], one, [1, 1]],
     ['images of whole vectors', 3, 33, 50, 1, [5, 13], [2, 2], [2, 2], none, [1, 1]],
     ['parts of images', 9, 4, 52, 2, [40, 31], [2, 3], [1, 2], none, [1, 1]],
@@ -370,7 +373,7 @@ describe.each(simds)('%s SIMD', (simd) => {
               weight: i32.const(w!),
               store: storeMatrix(i32.const(y!), outPlane),
             },
-            { simd },
+            { simd, cacheBytes },
           ),
         );
       });
@@ -384,7 +387,7 @@ describe.each(simds)('%s SIMD', (simd) => {
               weight: i32.const(w!),
               store: storeMatrix(i32.const(x!), plane),
             },
-            { simd },
+            { simd, cacheBytes },
           ),
         );
       });
@@ -398,7 +401,7 @@ describe.each(simds)('%s SIMD', (simd) => {
               g: i32.const(y!),
               store: storeMatrix(i32.const(w!), perGroup * taps),
             },
-            { simd },
+            { simd, cacheBytes },
           ),
         );
       });

@@ -59,6 +59,8 @@ function tilesOf({ images, outSize: [h, w] }: WinogradSpec, m: TileSize): Tiles 
 
 /** Multiplications a cycle that register tiles reach. */
 const rate = 6.5;
+/** Transformed input and products of a strip: they stay in the last cache. */
+const usualStripBytes = 16 * 2 ** 20;
 
 /** Cycles, roughly: multiplications, the transforms' instructions, and kernels on their way from memory. */
 function cost({ channels, rows, images, size }: WinogradSpec, { m, count }: Tiles): number {
@@ -118,15 +120,19 @@ export function winograd(spec: WinogradSpec, m: TileSize, target: Target): Routi
   const layout = prepare(preparation);
   // Kernels, input and products, one after the other behind the prepared input.
   const kernels = matrices(layout.bytes, rows * channels);
-  const inputs = matrices(end(kernels, values), channels * tiles.count);
-  const products = matrices(end(inputs, values), rows * tiles.count);
+  // Lines of tiles in strips: input and products of one strip at a time are in memory.
+  const bytes = 4 * values * tiles.count * (channels + rows);
+  const strips = inStrips(tiles, images, Math.ceil(bytes / (target.cacheBytes ?? usualStripBytes)));
+  const largest = strips[0]!.tiles.count;
+  const inputs = matrices(end(kernels, values), channels * largest);
+  const products = matrices(end(inputs, values), rows * largest);
 
-  const product = (at: I32): KernelPlan =>
+  const product = (at: I32, { count }: Tiles): KernelPlan =>
     matmul(
       {
         batch: [values],
         m: rows,
-        n: tiles.count,
+        n: count,
         k: channels,
         a: {
           pointer: i32.add(at, i32.const(kernels.at)),
@@ -137,10 +143,10 @@ export function winograd(spec: WinogradSpec, m: TileSize, target: Target): Routi
         b: {
           pointer: i32.add(at, i32.const(inputs.at)),
           batch: [inputs.step],
-          row: tiles.count,
+          row: count,
           column: 1,
         },
-        store: storeMatrix(i32.add(at, i32.const(products.at)), tiles.count, {
+        store: storeMatrix(i32.add(at, i32.const(products.at)), count, {
           rows,
           step: products.step,
         }),
@@ -152,11 +158,33 @@ export function winograd(spec: WinogradSpec, m: TileSize, target: Target): Routi
     phases: [
       ...(layout.bytes === 0 ? [] : [preparePlan(preparation, layout, spec.x, 0)]),
       kernelPhase(spec, m, target, kernels),
-      inputPhase(spec, tiles, layout, target, inputs),
-      { ...product(i32.const(0)), emit: (f, b, e, s) => product(s.shared).emit(f, b, e, s) },
-      outputPhase(spec, tiles, target, products, store),
+      ...strips.flatMap((strip): KernelPlan[] => [
+        inputPhase(spec, strip, layout, target, inputs),
+        {
+          ...product(i32.const(0), strip.tiles),
+          emit: (f, b, e, s) => product(s.shared, strip.tiles).emit(f, b, e, s),
+        },
+        outputPhase(spec, strip, target, products, store),
+      ]),
     ],
   };
+}
+
+/** Some lines of tiles of every image. */
+interface Strip {
+  readonly first: number;
+  readonly tiles: Tiles;
+}
+
+/** Of equal height, the last one perhaps lower. */
+function inStrips(tiles: Tiles, images: number, count: number): Strip[] {
+  const height = Math.max(1, Math.ceil(tiles.down / Math.max(1, count)));
+  const strips: Strip[] = [];
+  for (let first = 0; first < tiles.down || first === 0; first += height) {
+    const down = Math.min(height, tiles.down - first);
+    strips.push({ first, tiles: { ...tiles, down, count: images * down * tiles.across } });
+  }
+  return strips;
 }
 
 /** [value][row][channel]; items are rows. */
@@ -237,7 +265,7 @@ function loadRow(f: FunctionBuilder, m: TileSize, at: I32, offset: number): V128
 /** [value][channel][tile]; items are channels of images. */
 function inputPhase(
   spec: WinogradSpec,
-  tiles: Tiles,
+  { first: firstLine, tiles }: Strip,
   layout: { readonly bytes: number; readonly strides: readonly number[]; readonly channel: number },
   target: Target,
   to: Matrices,
@@ -251,7 +279,8 @@ function inputPhase(
     f.for(begin, end, 1, (plane) => {
       const image = i32.divU(plane, i32.const(channels));
       const channel = i32.remU(plane, i32.const(channels));
-      const from = f.local('i32', i32.add(source, i32.mul(plane, i32.const(layout.channel * 4))));
+      const start = i32.add(source, i32.const(firstLine * m * pitch));
+      const from = f.local('i32', i32.add(start, i32.mul(plane, i32.const(layout.channel * 4))));
       const tile = i32.add(
         i32.mul(channel, i32.const(count)),
         i32.mul(image, i32.const(down * across)),
@@ -279,7 +308,7 @@ function inputPhase(
 /** Items are output channels of images. */
 function outputPhase(
   spec: WinogradSpec,
-  tiles: Tiles,
+  { first: firstLine, tiles }: Strip,
   target: Target,
   from: Matrices,
   store: StoreResult,
@@ -299,7 +328,7 @@ function outputPhase(
       );
       const at = f.local('i32', i32.add(source, i32.mul(tile, i32.const(4))));
       f.for(i32.const(0), i32.const(down), 1, (ty) => {
-        const top = f.local('i32', i32.mul(ty, i32.const(m)));
+        const top = f.local('i32', i32.mul(i32.add(ty, i32.const(firstLine)), i32.const(m)));
         eachGroup(f, across, (first, fresh) => {
           const here = f.local('i32', i32.add(at, i32.mul(first, i32.const(4))));
           const square = Array.from({ length: n }, (_, i) =>
