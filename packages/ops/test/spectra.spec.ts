@@ -166,6 +166,21 @@ describe('augmentation', () => {
       (await listed(t)).reduce((n, v) => n + v * v, 0);
     expect(10 * Math.log10((await power(x)) / (await power(noise)))).toBeCloseTo(20, 0);
   });
+  it('recorded noise is mixed in at the ratio asked for, row by row', async () => {
+    const x = tensor([
+      [3, -3, 3, -3],
+      [0, 0, 0, 0],
+    ]);
+    const hum = tensor([[1, 2, -1, -2]]);
+    const [first, second] = [0, 1].map((row) => (y: number[]) => y.slice(4 * row, 4 * row + 4));
+    const y = await listed(ops.addNoise(x, 10, { noise: hum }));
+    // Powers are 9 and 2.5: the noise is scaled by the root of 9 / 10 / 2.5.
+    const scale = Math.sqrt(0.9 / 2.5);
+    close(first!(y), [3 + scale, -3 + 2 * scale, 3 - scale, -3 - 2 * scale], 1e-5);
+    close(second!(y), [0, 0, 0, 0]);
+    close(await listed(ops.addNoise(x, 0, { noise: zeros([1, 4]) })), await listed(x));
+    expect(() => ops.addNoise(x, 0, { noise: zeros([1, 3]) })).toThrow('differ in length');
+  });
   it('shifts fill with zeros', async () => {
     manualSeed(6);
     const y = await listed(ops.randomShift(tensor([[1, 2, 3, 4, 5, 6]]), 3));

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { init, tensor } from '@hebb/core';
 import { cpu } from '@hebb/backend-cpu';
+import { ArrayDataset } from '@hebb/data';
 import { Linear } from '@hebb/nn';
 import {
   SafetensorsError,
@@ -251,4 +252,13 @@ describe('safetensors', () => {
       'no tensor can be named',
     );
   });
+});
+
+it('is a data set of its tensors', () => {
+  const x = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2], dtype: 'float32' } as const;
+  const y = { data: Int32Array.of(5, 6), shape: [2], dtype: 'int32' } as const;
+  const bytes = encodeSafetensors(Object.entries({ x, y }));
+  const data = new ArrayDataset(Object.fromEntries(decodeSafetensors(bytes).tensors));
+  expect([data.length, data.get(1)['y']!.data]).toEqual([2, Int32Array.of(6)]);
+  expect(data.batch([1])['x']!.data).toEqual(Float32Array.of(3, 4));
 });

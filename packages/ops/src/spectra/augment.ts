@@ -3,10 +3,12 @@ import {
   add,
   and,
   defaultGenerator,
+  div,
   fail,
   floor,
   formatShape,
   ge,
+  gt,
   iota,
   lt,
   mul,
@@ -84,16 +86,39 @@ export function specAugment(x: Tensor, options: SpecAugmentOptions = {}): Tensor
   return y;
 }
 
-/** Gaussian noise at a signal-to-noise ratio in decibels, for each signal by its own power. Shape: [N, T] -> same. */
+export interface NoiseOptions extends AugmentOptions {
+  /** Recorded noise of the signals' shape, or one that spreads to it; default Gaussian. */
+  readonly noise?: Tensor;
+}
+
+/**
+ * Noise at a signal-to-noise ratio in decibels, for each signal by its own power and that of its noise.
+ * Shape: [..., T] -> same.
+ */
 export function addNoise(
   x: Tensor,
   decibels: number,
-  { generator = defaultGenerator }: AugmentOptions = {},
+  { generator = defaultGenerator, noise }: NoiseOptions = {},
 ): Tensor {
   if (!Number.isFinite(decibels)) fail('addNoise', 'decibels is a number', String(decibels));
-  const power = mean(mul(x, x), x.rank - 1, true);
-  const level = sqrt(mul(power, 10 ** (-decibels / 10)));
-  return add(x, mul(random.normal(generator.next(), x.shape, { dtype: x.dtype }), level));
+  const powerOf = (sound: Tensor): Tensor => mean(mul(sound, sound), sound.rank - 1, true);
+  const wanted = mul(powerOf(x), 10 ** (-decibels / 10));
+  if (noise === undefined) {
+    const drawn = random.normal(generator.next(), x.shape, { dtype: x.dtype });
+    return add(x, mul(drawn, sqrt(wanted)));
+  }
+  if (noise.shape.at(-1) !== x.shape.at(-1)) {
+    fail(
+      'addNoise',
+      'noise and signal differ in length',
+      formatShape(noise.shape),
+      formatShape(x.shape),
+    );
+  }
+  const level = powerOf(noise);
+  // Silence stays silence, however loud the noise should be.
+  const safe = where(gt(level, 0), level, 1);
+  return add(x, mul(noise, sqrt(div(wanted, safe))));
 }
 
 /** Each signal moved by up to `most` samples to either side, zeros coming in. Shape: [N, T] -> same. */
