@@ -6,7 +6,7 @@ import { mapBatches, normalizeColumn, take } from '@hebb/data';
 import { loadMnist } from '@hebb/data/node';
 import { nonSaturatingLoss } from '@hebb/layers-gan';
 import { Adam, GanTrainer, LinearLR, imageGrid } from '@hebb/train';
-import { checkpointFolder, encodeImage, imageFolder, writeReport } from '@hebb/train/node';
+import { checkpointFolder, encodeImage, pictureFolder, writeReport } from '@hebb/train/node';
 import type { Example, Run } from '../common/example.ts';
 import { integer } from '../common/options.ts';
 import { ship } from '../common/ship.ts';
@@ -62,7 +62,7 @@ async function run(run: Run): Promise<void> {
     ema: { decay: 0.995, warmup: true },
     seed,
     grids: {
-      to: imageFolder(join(run.out, 'samples')),
+      to: pictureFolder(join(run.out, 'samples')),
       conditions: [{ data: each(100), shape: [100], dtype: 'int32' }],
     },
     metrics: async (now) => {

@@ -38,7 +38,7 @@ import {
   memoryStore,
 } from '../src/index.ts';
 import type { CheckpointStore, Dataset, GanLoss, GanTrainerOptions } from '../src/index.ts';
-import { imageFolder, reportHtml } from '../src/node.ts';
+import { pictureFolder, reportHtml } from '../src/node.ts';
 import { casesOf, eachCase, expectClose, numbers, toTensor } from './reference.ts';
 
 beforeAll(async () => {
@@ -340,7 +340,7 @@ describe('what is seen of a run', () => {
   it('grids as PNG files and in the report, numbers of each epoch, progress', async () => {
     const seen: number[] = [];
     const trainer = trainerOf({
-      grids: { to: imageFolder(folder), everySteps: 2, count: 6, columns: 3 },
+      grids: { to: pictureFolder(folder), everySteps: 2, count: 6, columns: 3 },
       metrics: () => Promise.resolve({ quality: 0.5 }),
     });
     await trainer.fit(pictures(), {

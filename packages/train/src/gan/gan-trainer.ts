@@ -224,7 +224,7 @@ export class GanTrainer {
     const pulse = new Pulse();
     let { samples, waited, lr } = start;
     const secondsNow = (): number => start.seconds + pulse.seconds;
-    const batches = loader.stream(plan, start.step);
+    const batches = loader.stream(plan, start.step, this.#epoch);
     for (let k = start.step; k < steps; k++) {
       options.signal?.throwIfAborted();
       const asked = performance.now();

@@ -30,7 +30,7 @@ export interface Both<T> {
   readonly discriminator: T;
 }
 
-/** Takes pictures as they are made: `imageFolder(path)` of `@hebb/train/node` writes PNG files. */
+/** Takes pictures as they are made: `pictureFolder(path)` of `@hebb/train/node` writes PNG files. */
 export interface ImageStore {
   write(name: string, image: LoggedImage): void | Promise<void>;
 }

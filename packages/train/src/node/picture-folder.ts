@@ -11,6 +11,6 @@ export function encodeImage({ width, height, channels, data }: LoggedImage): Uin
 }
 
 /** A folder that takes pictures as PNG files, whole or not at all; made when needed. */
-export function imageFolder(folder: string): ImageStore {
+export function pictureFolder(folder: string): ImageStore {
   return { write: (name, image) => writeFileWhole(path.join(folder, name), encodeImage(image)) };
 }
