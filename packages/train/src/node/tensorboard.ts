@@ -17,7 +17,7 @@ import {
 import type { HParam, Value } from '../tensorboard/event.ts';
 import { histogramOf } from '../tensorboard/histogram.ts';
 import { frameRecord } from '../tensorboard/record.ts';
-import { encodeImage } from './image-folder.ts';
+import { encodeImage } from './picture-folder.ts';
 
 /** Written when this many bytes have gathered, and at `flush`. */
 const enough = 1 << 16;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { renderReport } from '../report/report.ts';
 import type { ReportContent } from '../report/report.ts';
-import { encodeImage } from './image-folder.ts';
+import { encodeImage } from './picture-folder.ts';
 import { writeFileWhole } from './write-file.ts';
 
 const require = createRequire(import.meta.url);
