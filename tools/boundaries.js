@@ -16,8 +16,8 @@ const packages = {
   train: ['core', 'ops', 'nn'],
   data: ['core', 'ops'],
   onnx: ['core', 'ops', 'nn'],
-  // core only for the types that onnx's own surface speaks in (Backend, Tensor)
-  edge: ['core', 'runtime', 'onnx'],
+  // core for dtypes and the types that onnx's own surface speaks in, ops for the sampling of tokens
+  edge: ['core', 'ops', 'runtime', 'onnx'],
   explain: ['core', 'ops', 'nn'],
   conformance: ['core', 'ops'],
 };

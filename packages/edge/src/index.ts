@@ -1,6 +1,6 @@
 /** @hebb/edge: fetch handlers that serve models. */
 export { serve } from './handler.ts';
-export type { Handler, ServeOptions } from './handler.ts';
+export type { CorsOptions, Handler, ServeOptions, Server } from './handler.ts';
 export type {
   Decoder,
   InputArray,
@@ -9,6 +9,17 @@ export type {
   ServedTensor,
   ServedValue,
   ValueSignature,
+  VersionedEntry,
 } from './model.ts';
 export { RequestError } from './error.ts';
-export type { ErrorCode } from './error.ts';
+export type { ErrorCode, ErrorStatus, RequestErrorOptions } from './error.ts';
+export { Models } from './models.ts';
+export type { Loaded, ModelsOptions } from './models.ts';
+export type { Extension, Service } from './service.ts';
+export type { Keys } from './middleware/keys.ts';
+export { Metrics } from './middleware/metrics.ts';
+export { jsonLog } from './middleware/observe.ts';
+export type { Log, LogEntry } from './middleware/observe.ts';
+export type { ConcurrencyOptions } from './middleware/overload.ts';
+export type { RateLimitOptions } from './middleware/rate-limit.ts';
+export type { Method, RequestContext, Route, Router, State } from './router.ts';

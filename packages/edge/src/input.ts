@@ -15,7 +15,9 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await reader.read().catch((cause: unknown) => {
+      throw new RequestError(499, 'aborted', 'the client went away', { cause });
+    });
     if (done) break;
     size += value.byteLength;
     if (size > limit) {
@@ -41,7 +43,7 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
@@ -96,7 +98,7 @@ export function toServed({ data, shape }: InputArray, input: ValueSignature): Se
 }
 
 /** The numbers as the dtype stores them. */
-function toElements(data: HostArray, dtype: DType, input: ValueSignature): HostArray {
+export function toElements(data: HostArray, dtype: DType, input: ValueSignature): HostArray {
   const { kind, allocate } = dtypeInfo(dtype);
   const isHalf = dtype === 'float16' || dtype === 'bfloat16';
   if (!isHalf && data.constructor === allocate(0).constructor) return data;
@@ -109,18 +111,22 @@ function toElements(data: HostArray, dtype: DType, input: ValueSignature): HostA
   return out;
 }
 
-function dtypeOf(input: ValueSignature): DType {
+export function dtypeOf(input: ValueSignature): DType {
   if (input.dtype === undefined || !isDType(input.dtype))
     throw badInput(`input ${input.name}: ${input.dtype ?? 'its type'} cannot be sent as JSON`);
   return input.dtype;
 }
 
+export const isShape = (value: unknown): value is readonly number[] =>
+  Array.isArray(value) && value.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
+
 function readValue(value: unknown, input: ValueSignature): InputArray {
   if (isRecord(value)) {
     const { shape, data } = value;
-    if (!Array.isArray(shape) || !shape.every((dim) => Number.isSafeInteger(dim) && dim >= 0)) {
+    if (!isShape(shape)) {
       throw badInput(`input ${input.name}: "shape" must be a list of non-negative integers`);
     }
+    checkShape(shape, input);
     if (!Array.isArray(data))
       throw badInput(`input ${input.name}: "data" must be a list of numbers`);
     const size = shape.reduce((product: number, dim: number) => product * dim, 1);
@@ -139,7 +145,8 @@ function readValue(value: unknown, input: ValueSignature): InputArray {
   return { shape, data: numbers(flat, input) };
 }
 
-function collect(
+/** The elements of nested lists of that shape, in row-major order. */
+export function collect(
   value: unknown,
   shape: readonly number[],
   depth: number,
@@ -156,17 +163,22 @@ function collect(
   for (const item of value) collect(item, shape, depth + 1, flat, input);
 }
 
+/** What was given, for a message: a client must not get its whole body back. */
+function shorten(item: unknown): string {
+  if (Array.isArray(item)) return 'a list';
+  if (isRecord(item)) return 'an object';
+  return typeof item === 'string' ? JSON.stringify(item.slice(0, 60)) : String(item);
+}
+
 /** JSON numbers as an array of the input's type; everything that is not a number of that type is refused. */
-function numbers(flat: readonly unknown[], input: ValueSignature): HostArray {
+export function numbers(flat: readonly unknown[], input: ValueSignature): HostArray {
   const dtype = dtypeOf(input);
   const info = dtypeInfo(dtype);
   const out = info.kind === 'float' ? new Float64Array(flat.length) : info.allocate(flat.length);
   flat.forEach((item, i) => {
     const value = info.kind === 'bool' && typeof item === 'boolean' ? Number(item) : item;
     if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw badInput(
-        `input ${input.name}: element ${i} is ${JSON.stringify(item)}, not a finite number`,
-      );
+      throw badInput(`input ${input.name}: element ${i} is ${shorten(item)}, not a finite number`);
     }
     if (info.kind !== 'float') {
       if (!Number.isInteger(value) || value < info.min || value > info.max) {
@@ -183,7 +195,12 @@ function numbers(flat: readonly unknown[], input: ValueSignature): HostArray {
   return out;
 }
 
-function checkShape(shape: readonly number[], input: ValueSignature): void {
+/** More axes than any model has: what is nested deeper is refused before anybody recurses into it. */
+const mostAxes = 32;
+
+/** Refuses a shape that the input does not take. */
+export function checkShape(shape: readonly number[], input: ValueSignature): void {
+  if (shape.length > mostAxes) throw badInput(`input ${input.name}: ${shape.length} axes given`);
   const wantedShape = input.shape;
   const fits =
     wantedShape === undefined ||

@@ -53,3 +53,12 @@ export interface ModelEntry {
   /** Further media types beside JSON, such as `'image/png'`. */
   readonly decoders?: Readonly<Record<string, Decoder>>;
 }
+
+/** Several versions of one model under one name. */
+export interface VersionedEntry {
+  readonly versions: Readonly<Record<string, ModelEntry>>;
+  /** The version (or alias) that requests get which name none; `Models.use` changes it. */
+  readonly current: string;
+  /** Further names of versions: `{ stable: '1' }`. */
+  readonly aliases?: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,144 @@
+/** The models that a handler serves: loaded when they are first needed, in versions that can be switched. */
+import { RequestError } from './error.ts';
+import type { ModelEntry, ServedModel, VersionedEntry } from './model.ts';
+
+/** A version of a model that has been loaded. */
+export interface Loaded {
+  readonly name: string;
+  readonly version: string;
+  readonly entry: ModelEntry;
+  readonly model: ServedModel;
+}
+
+export interface ModelsOptions {
+  readonly init?: (() => Promise<unknown>) | undefined;
+  /** Told how long each model took to load, in milliseconds. */
+  readonly onLoad?: ((name: string, version: string, ms: number) => void) | undefined;
+}
+
+const isVersioned = (entry: ModelEntry | VersionedEntry): entry is VersionedEntry =>
+  'versions' in entry;
+
+/** A plain entry is version 1 of itself. */
+const firstVersion = '1';
+
+export class Models {
+  readonly names: readonly string[];
+  readonly #entries: ReadonlyMap<string, VersionedEntry>;
+  readonly #current = new Map<string, string>();
+  readonly #pending = new Map<string, Promise<ServedModel>>();
+  readonly #loaded = new Map<string, ServedModel>();
+  readonly #options: ModelsOptions;
+  #ready: Promise<unknown> | undefined;
+
+  /** @throws RangeError when a current version or an alias names a version that is not there. */
+  constructor(
+    entries: Readonly<Record<string, ModelEntry | VersionedEntry>>,
+    options: ModelsOptions = {},
+  ) {
+    this.#options = options;
+    this.#entries = new Map(
+      Object.entries(entries).map(([name, entry]) => [
+        name,
+        isVersioned(entry) ? entry : { versions: { [firstVersion]: entry }, current: firstVersion },
+      ]),
+    );
+    this.names = [...this.#entries.keys()];
+    for (const [name, { versions, current, aliases = {} }] of this.#entries) {
+      for (const version of [...Object.values(aliases), aliases[current] ?? current]) {
+        if (Object.hasOwn(versions, version)) continue;
+        const known = Object.keys(versions).join(', ');
+        throw new RangeError(`model ${name} has no version ${version}; it has ${known}`);
+      }
+      this.#current.set(name, aliases[current] ?? current);
+    }
+  }
+
+  versions(name: string): string[] {
+    return Object.keys(this.#entryOf(name).versions);
+  }
+
+  /** The version that requests get which name none. */
+  current(name: string): string {
+    this.#entryOf(name);
+    return this.#current.get(name)!;
+  }
+
+  entry(name: string, version?: string): ModelEntry {
+    return this.#entryOf(name).versions[this.#versionOf(name, version)]!;
+  }
+
+  /**
+   * Loads the version, or the current one; once, and again after a failure. `onWait` is called when it is not
+   * there yet.
+   * @throws RequestError 404 for a name or version that is not there; what loading throws.
+   */
+  async load(name: string, version?: string, onWait?: () => void): Promise<Loaded> {
+    const found = this.#versionOf(name, version);
+    const entry = this.#entryOf(name).versions[found]!;
+    const key = JSON.stringify([name, found]);
+    const model = this.#loaded.get(key);
+    if (model !== undefined) return { name, version: found, entry, model };
+    onWait?.();
+    let pending = this.#pending.get(key);
+    if (pending === undefined) {
+      pending = this.#start(name, found, entry);
+      this.#pending.set(key, pending);
+      const forget = (): void => void this.#pending.delete(key);
+      pending.then(forget, forget);
+    }
+    const loaded = await pending;
+    this.#loaded.set(key, loaded);
+    return { name, version: found, entry, model: loaded };
+  }
+
+  async #start(name: string, version: string, entry: ModelEntry): Promise<ServedModel> {
+    const started = performance.now();
+    this.#ready ??= Promise.resolve(this.#options.init?.());
+    try {
+      await this.#ready;
+      const model = await entry.load();
+      this.#options.onLoad?.(name, version, performance.now() - started);
+      return model;
+    } catch (error) {
+      this.#ready = undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Makes a version (or alias) the current one, once it is loaded: requests that have begun end with the old
+   * one, and nothing changes when the new one does not load.
+   */
+  async use(name: string, version: string): Promise<void> {
+    const loaded = await this.load(name, version);
+    this.#current.set(name, loaded.version);
+  }
+
+  /** Lets go of a loaded version: the next request that needs it loads it again. */
+  unload(name: string, version?: string): void {
+    this.#loaded.delete(JSON.stringify([name, this.#versionOf(name, version)]));
+  }
+
+  #entryOf(name: string): VersionedEntry {
+    const entry = this.#entries.get(name);
+    if (entry !== undefined) return entry;
+    const known = this.names.join(', ');
+    throw new RequestError(404, 'not_found', `no model ${quoted(name)}; there is ${known}`);
+  }
+
+  #versionOf(name: string, version?: string): string {
+    const { versions, aliases = {} } = this.#entryOf(name);
+    if (version === undefined) return this.#current.get(name)!;
+    const found = Object.hasOwn(aliases, version) ? aliases[version]! : version;
+    if (Object.hasOwn(versions, found)) return found;
+    const known = [...Object.keys(versions), ...Object.keys(aliases)].join(', ');
+    throw new RequestError(
+      404,
+      'not_found',
+      `model ${name} has no version ${quoted(version)}; there is ${known}`,
+    );
+  }
+}
+
+const quoted = (text: string): string => JSON.stringify(text.slice(0, 100));

@@ -1,0 +1,35 @@
+/** What all protocols of a handler share. */
+import type { Metrics } from './middleware/metrics.ts';
+import type { Models } from './models.ts';
+import type { RequestContext, Router } from './router.ts';
+import type { Loaded } from './models.ts';
+
+export interface Service {
+  readonly models: Models;
+  readonly metrics: Metrics;
+  readonly maxBodyBytes: number;
+  /** Told about failures that a client only sees as "internal error". */
+  readonly onError: (error: unknown, request: Request) => void;
+}
+
+/** Further routes, such as `textApi`. They stand behind the same keys and limits as the rest. */
+export interface Extension {
+  mount(router: Router, service: Service): void;
+  /** Paths of the OpenAPI description. */
+  paths?(): Readonly<Record<string, unknown>>;
+}
+
+/** Loads the model that a request asks for, and notes what the log and the metrics say about it. */
+export async function loadFor(
+  c: RequestContext,
+  { models }: Service,
+  name: string,
+  version?: string,
+): Promise<Loaded> {
+  let waited = false;
+  const pending = models.load(name, version, () => (waited = true));
+  c.set('model', name);
+  const loaded = await pending;
+  if (waited) c.set('cold', true);
+  return loaded;
+}
