@@ -6,6 +6,7 @@ import { compileOnnx } from '@hebb/cli';
 import { init, manualSeed } from '@hebb/core';
 import { importOnnx, toOnnx } from '@hebb/onnx';
 import { load } from '@hebb/runtime';
+import type { Outputs } from '@hebb/runtime';
 import { hasData } from '../common/data.ts';
 import { execute } from '../common/example.ts';
 import { parseOptions } from '../common/options.ts';
@@ -60,6 +61,7 @@ describe('the worker', () => {
   const tokens = ['\n', 'a', 'b', 'c'];
   let handler: ReturnType<typeof worker>;
   let text: (prompt: string) => Promise<string>;
+  let steps = 0;
   beforeAll(async () => {
     await init(cpu());
     manualSeed(2);
@@ -75,7 +77,12 @@ describe('the worker', () => {
       module: await WebAssembly.compile(built.modules.get(name)!),
       weights: built.weights,
     });
-    handler = worker({ step }, { tokens });
+    const run = step.run.bind(step);
+    const counted = (...inputs: Parameters<typeof run>): Outputs => {
+      steps += 1;
+      return run(...inputs);
+    };
+    handler = worker({ step: Object.assign(step, { run: counted }) }, { tokens });
     text = async (prompt) => {
       const response = await ask({ prompt, length: 60, temperature: 0 });
       expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
@@ -95,6 +102,18 @@ describe('the worker', () => {
     expect(alone[0]).toHaveLength(60);
     expect(alone[2]).toBe(alone[0]);
     expect(await Promise.all([text('abc'), text('c\na'), text('abc')])).toEqual(alone);
+  });
+
+  it('writes no further than is read', async () => {
+    const { body } = await ask({ prompt: 'a', length: 10_000 });
+    const reader = body!.getReader();
+    const read = async (): Promise<string> => new TextDecoder().decode((await reader.read()).value);
+    const before = steps;
+    expect(await read()).toHaveLength(16);
+    expect(await read()).toHaveLength(16);
+    // What was read, and a chunk or two ahead.
+    expect(steps - before).toBeLessThan(100);
+    await reader.cancel();
   });
 
   it('says what is wrong with a request', async () => {

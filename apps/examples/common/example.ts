@@ -19,6 +19,8 @@ export interface Run {
   /** Folder for what the run writes. */
   readonly out: string;
   say(line?: string): void;
+  /** Text as it comes, without an end of line. */
+  put(text: string): void;
   /** A number that counts: shown, kept, and judged by its bounds. */
   measure(measure: Measure): void;
   /** A fact for the closing table. */
@@ -45,7 +47,7 @@ const outRoot = fileURLToPath(new URL('../out/', import.meta.url));
 export async function execute(
   example: Example,
   options: Options,
-  print: (line: string) => void,
+  print: (text: string, end?: string) => void,
   out = join(outRoot, example.name),
 ): Promise<ExampleResult> {
   const started = performance.now();
@@ -59,6 +61,7 @@ export async function execute(
     options,
     out,
     say: (line = '') => print(line),
+    put: (text) => print(text, ''),
     measure(measure) {
       measures.push(measure);
       const missed = shortfall(measure);
@@ -118,7 +121,7 @@ function isFullRun(options: Options, example: Example): boolean {
 
 /** The whole program: command line in, exit code out (0, 1 when something fell short, 2 for its use). */
 export async function main(example: Example, args = process.argv.slice(2)): Promise<void> {
-  const say = (line: string): void => void process.stdout.write(`${line}\n`);
+  const say = (text: string, end = '\n'): void => void process.stdout.write(text + end);
   try {
     const options = parseOptions(args, example.options);
     if (options === undefined) {
