@@ -13,6 +13,7 @@ export * from './decoding/boxes.ts';
 export * from './decoding/ctc.ts';
 export * from './decoding/scheduled.ts';
 export * from './decoding/sampling.ts';
+export * from './decoding/stop-texts.ts';
 export * from './decoding/search.ts';
 export * from './diagonals.ts';
 export * from './dropout.ts';

@@ -1,4 +1,4 @@
-import { StopSequences, sampleToken, seededUniform } from '../src/index.ts';
+import { StopSequences, StopTexts, sampleToken, seededUniform } from '../src/index.ts';
 import type { TokenSamplingOptions } from '../src/index.ts';
 
 const probabilities = [0.4, 0.3, 0.2, 0.08, 0.02];
@@ -83,5 +83,26 @@ describe('StopSequences', () => {
     expect(stops.push(7)).toEqual([]);
     expect(stops.flush()).toEqual([7]);
     expect(() => new StopSequences([[]])).toThrow('a sequence is empty');
+  });
+});
+
+describe('StopTexts', () => {
+  const run = (ends: readonly string[], pieces: readonly string[]) => {
+    const stops = new StopTexts(ends);
+    const given = pieces.map((piece) => (stops.stopped ? '-' : stops.push(piece)));
+    return [...given, stops.flush(), stops.stopped];
+  };
+  it('holds back what may begin an end, and leaves out the end and what follows', () => {
+    expect(run(['END'], ['aE', 'N', 'x', 'E', 'ND!'])).toEqual([
+      ...['a', '', 'ENx', '', ''],
+      ...['', true],
+    ]);
+    expect(run(['END'], ['aE', 'N'])).toEqual(['a', '', 'EN', false]);
+  });
+  it('takes the first of several, also within one piece', () => {
+    expect(run(['\n\n', 'User:'], ['one\n', 'User: two\n\n'])).toEqual(['one', '\n', '', true]);
+    expect(run(['aab'], ['aaaab'])).toEqual(['aa', '', true]);
+    expect(run([], ['a', ''])).toEqual(['a', '', '', false]);
+    expect(() => new StopTexts(['a', ''])).toThrow(/a text is empty/);
   });
 });

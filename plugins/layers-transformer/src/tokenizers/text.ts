@@ -1,5 +1,5 @@
 /** Text in, text out. */
-import { checkSampling } from '@hebb/ops';
+import { StopTexts, checkSampling } from '@hebb/ops';
 import type { GenerateOptions, TextGenerator } from '../generation/generate.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
@@ -22,30 +22,14 @@ export async function* streamText(
   const { eosToken } = tokenizer;
   const endTokens = options.endTokens ?? (eosToken === undefined ? [] : [eosToken]);
   const decoder = tokenizer.stream();
-  let held = '';
-  /** What can be given out, and whether the text is over: what may begin a stop stays back. */
-  const certain = (piece: string): [text: string, over: boolean] => {
-    held += piece;
-    const ends = stop.map((end) => held.indexOf(end)).filter((at) => at >= 0);
-    if (ends.length > 0) return [held.slice(0, Math.min(...ends)), true];
-    let keep = 0;
-    for (const end of stop) {
-      let count = Math.min(end.length - 1, held.length);
-      while (count > 0 && !held.endsWith(end.slice(0, count))) count--;
-      keep = Math.max(keep, count);
-    }
-    const text = held.slice(0, held.length - keep);
-    held = held.slice(held.length - keep);
-    return [text, false];
-  };
+  const ends = new StopTexts(stop);
   const { ids } = tokenizer.encode(prompt);
   for await (const token of generator.stream(ids, { ...options, endTokens })) {
-    const [text, over] = certain(decoder.push(token));
+    const text = ends.push(decoder.push(token));
     if (text !== '') yield text;
-    if (over) return;
+    if (ends.stopped) return;
   }
-  const [text, over] = certain(decoder.flush());
-  const last = over ? text : text + held;
+  const last = ends.push(decoder.flush()) + ends.flush();
   if (last !== '') yield last;
 }
 
