@@ -115,7 +115,9 @@ export function serve(options: ServeOptions): Server {
     });
   });
   router.get('/openapi.json', async (c) => {
-    const described = await Promise.all(models.names.map((name) => loadFor(c, service, name)));
+    const described = await Promise.all(
+      models.names.map((name) => loadFor(c, service.models, name)),
+    );
     const more = (options.extensions ?? []).map((extension) => extension.paths?.() ?? {});
     const { title = 'Models' } = options;
     return c.json(openapi(described, { title, keys: options.keys !== undefined, more }));

@@ -23,3 +23,17 @@ export type { Log, LogEntry } from './middleware/observe.ts';
 export type { ConcurrencyOptions } from './middleware/overload.ts';
 export type { RateLimitOptions } from './middleware/rate-limit.ts';
 export type { Method, RequestContext, Route, Router, State } from './router.ts';
+export { textApi } from './text/api.ts';
+export type { TextApiOptions } from './text/api.ts';
+export { cachedTextModel, recurrentTextModel } from './text/adapters.ts';
+export type { AdapterOptions, RecurrentOptions } from './text/adapters.ts';
+export { characterTokenizer } from './text/model.ts';
+export type {
+  ChatMessage,
+  Logits,
+  Sequence,
+  TextDecoding,
+  TextEntry,
+  TextModel,
+  TextTokenizer,
+} from './text/model.ts';

@@ -54,9 +54,14 @@ export interface ModelEntry {
   readonly decoders?: Readonly<Record<string, Decoder>>;
 }
 
+/** What can be loaded. */
+export interface Loadable {
+  readonly load: () => unknown;
+}
+
 /** Several versions of one model under one name. */
-export interface VersionedEntry {
-  readonly versions: Readonly<Record<string, ModelEntry>>;
+export interface VersionedEntry<E extends Loadable = ModelEntry> {
+  readonly versions: Readonly<Record<string, E>>;
   /** The version (or alias) that requests get which name none; `Models.use` changes it. */
   readonly current: string;
   /** Further names of versions: `{ stable: '1' }`. */

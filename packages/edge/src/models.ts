@@ -1,14 +1,17 @@
 /** The models that a handler serves: loaded when they are first needed, in versions that can be switched. */
 import { RequestError } from './error.ts';
-import type { ModelEntry, ServedModel, VersionedEntry } from './model.ts';
+import type { Loadable, ModelEntry, VersionedEntry } from './model.ts';
 
 /** A version of a model that has been loaded. */
-export interface Loaded {
+export interface Loaded<E extends Loadable = ModelEntry> {
   readonly name: string;
   readonly version: string;
-  readonly entry: ModelEntry;
-  readonly model: ServedModel;
+  readonly entry: E;
+  readonly model: ModelOf<E>;
 }
+
+/** What an entry loads. */
+export type ModelOf<E extends Loadable> = Awaited<ReturnType<E['load']>>;
 
 export interface ModelsOptions {
   readonly init?: (() => Promise<unknown>) | undefined;
@@ -16,24 +19,25 @@ export interface ModelsOptions {
   readonly onLoad?: ((name: string, version: string, ms: number) => void) | undefined;
 }
 
-const isVersioned = (entry: ModelEntry | VersionedEntry): entry is VersionedEntry =>
-  'versions' in entry;
+const isVersioned = <E extends Loadable>(
+  entry: E | VersionedEntry<E>,
+): entry is VersionedEntry<E> => 'versions' in entry;
 
 /** A plain entry is version 1 of itself. */
 const firstVersion = '1';
 
-export class Models {
+export class Models<E extends Loadable = ModelEntry> {
   readonly names: readonly string[];
-  readonly #entries: ReadonlyMap<string, VersionedEntry>;
+  readonly #entries: ReadonlyMap<string, VersionedEntry<E>>;
   readonly #current = new Map<string, string>();
-  readonly #pending = new Map<string, Promise<ServedModel>>();
-  readonly #loaded = new Map<string, ServedModel>();
+  readonly #pending = new Map<string, Promise<ModelOf<E>>>();
+  readonly #loaded = new Map<string, ModelOf<E>>();
   readonly #options: ModelsOptions;
   #ready: Promise<unknown> | undefined;
 
   /** @throws RangeError when a current version or an alias names a version that is not there. */
   constructor(
-    entries: Readonly<Record<string, ModelEntry | VersionedEntry>>,
+    entries: Readonly<Record<string, E | VersionedEntry<E>>>,
     options: ModelsOptions = {},
   ) {
     this.#options = options;
@@ -64,7 +68,7 @@ export class Models {
     return this.#current.get(name)!;
   }
 
-  entry(name: string, version?: string): ModelEntry {
+  entry(name: string, version?: string): E {
     return this.#entryOf(name).versions[this.#versionOf(name, version)]!;
   }
 
@@ -73,7 +77,7 @@ export class Models {
    * there yet.
    * @throws RequestError 404 for a name or version that is not there; what loading throws.
    */
-  async load(name: string, version?: string, onWait?: () => void): Promise<Loaded> {
+  async load(name: string, version?: string, onWait?: () => void): Promise<Loaded<E>> {
     const found = this.#versionOf(name, version);
     const entry = this.#entryOf(name).versions[found]!;
     const key = JSON.stringify([name, found]);
@@ -92,12 +96,12 @@ export class Models {
     return { name, version: found, entry, model: loaded };
   }
 
-  async #start(name: string, version: string, entry: ModelEntry): Promise<ServedModel> {
+  async #start(name: string, version: string, entry: E): Promise<ModelOf<E>> {
     const started = performance.now();
     this.#ready ??= Promise.resolve(this.#options.init?.());
     try {
       await this.#ready;
-      const model = await entry.load();
+      const model = (await entry.load()) as ModelOf<E>;
       this.#options.onLoad?.(name, version, performance.now() - started);
       return model;
     } catch (error) {
@@ -120,7 +124,7 @@ export class Models {
     this.#loaded.delete(JSON.stringify([name, this.#versionOf(name, version)]));
   }
 
-  #entryOf(name: string): VersionedEntry {
+  #entryOf(name: string): VersionedEntry<E> {
     const entry = this.#entries.get(name);
     if (entry !== undefined) return entry;
     const known = this.names.join(', ');

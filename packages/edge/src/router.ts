@@ -46,9 +46,14 @@ export class Router {
 
   #add(method: Method, path: string, route: Route): void {
     this.#methods.set(path, [...(this.#methods.get(path) ?? []), method]);
-    this.app.on(method, path, (c) => {
+    this.app.on(method, path, async (c) => {
       c.set('route', path);
-      return route(c);
+      try {
+        return await route(c);
+      } catch (error) {
+        // Hono answers for errors alone; whatever else is thrown must not get past it.
+        throw error instanceof Error ? error : new Error(String(error), { cause: error });
+      }
     });
   }
 }

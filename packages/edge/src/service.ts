@@ -1,8 +1,8 @@
 /** What all protocols of a handler share. */
 import type { Metrics } from './middleware/metrics.ts';
-import type { Models } from './models.ts';
+import type { Loadable } from './model.ts';
+import type { Loaded, Models } from './models.ts';
 import type { RequestContext, Router } from './router.ts';
-import type { Loaded } from './models.ts';
 
 export interface Service {
   readonly models: Models;
@@ -20,12 +20,12 @@ export interface Extension {
 }
 
 /** Loads the model that a request asks for, and notes what the log and the metrics say about it. */
-export async function loadFor(
+export async function loadFor<E extends Loadable>(
   c: RequestContext,
-  { models }: Service,
+  models: Models<E>,
   name: string,
   version?: string,
-): Promise<Loaded> {
+): Promise<Loaded<E>> {
   let waited = false;
   const pending = models.load(name, version, () => (waited = true));
   c.set('model', name);

@@ -16,7 +16,7 @@ export const mediaTypes = ({ decoders = {} }: ModelEntry): string[] => [
 
 /** One model's description. */
 export async function describe(c: RequestContext, service: Service, name: string) {
-  const { entry, model } = await loadFor(c, service, name);
+  const { entry, model } = await loadFor(c, service.models, name);
   const versions = service.models.versions(name);
   return {
     name,
@@ -48,7 +48,7 @@ export async function predict(
   }
   const body = await readBody(c.req.raw, service.maxBodyBytes);
   if (body.length === 0) throw badInput('the body is empty');
-  const { model } = await loadFor(c, service, name);
+  const { model } = await loadFor(c, service.models, name);
   const inputs =
     decoder === undefined
       ? jsonInputs(parseJson(body), model.inputs)

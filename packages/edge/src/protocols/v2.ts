@@ -38,7 +38,7 @@ export function v2Routes(router: Router, service: Service): void {
   });
   for (const base of ['/v2/models/:name', '/v2/models/:name/versions/:version']) {
     const loaded = (c: RequestContext) =>
-      loadFor(c, service, c.req.param('name')!, c.req.param('version'));
+      loadFor(c, service.models, c.req.param('name')!, c.req.param('version'));
     router.get(base, async (c) => {
       const { name, model } = await loaded(c);
       return c.json({
@@ -76,7 +76,7 @@ async function isReady(
   version?: string,
 ): Promise<boolean> {
   try {
-    await loadFor(c, service, name, version);
+    await loadFor(c, service.models, name, version);
     return true;
   } catch (error) {
     if (error instanceof RequestError && error.status === 404) throw error;
