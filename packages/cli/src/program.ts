@@ -158,6 +158,11 @@ export async function main(
       'sizes of the open axes; once for each combination of shapes',
       collect,
     )
+    .option(
+      '--value <input=number>',
+      'an input that is the same at every call: what decides shapes and branches',
+      collect,
+    )
     .option('--state <input=output>', 'an input that takes an output of the call before', collect)
     .option('--step <export>', 'export that describes functions, a training step say')
     .option('--simd <name>', 'relaxed, plain, or both (default: relaxed for workers, else both)')

@@ -10,6 +10,14 @@ import { cpu } from '@hebb/backend-cpu';
 import { init, manualSeed, random } from '@hebb/core';
 import { Conv2d } from '@hebb/layers-cnn';
 import { Flatten, Linear, ReLU, Sequential } from '@hebb/nn';
+import {
+  encodeModel,
+  makeAttribute,
+  makeGraph,
+  makeModel,
+  makeNode,
+  makeValueInfo,
+} from '@hebb/onnx';
 import { exportOnnx } from '@hebb/onnx/node';
 import type { Plan } from '@hebb/runtime';
 import { build } from 'esbuild';
@@ -393,4 +401,50 @@ describe('bad input', () => {
     );
     expect([code, /is a file, not a folder/.test(err)]).toEqual([2, true]);
   });
+});
+
+it('an input that decides a branch is fixed with --value', async () => {
+  const branch = (op: string) =>
+    makeGraph({
+      inputs: [],
+      outputs: [makeValueInfo('b', 'float32', [2])],
+      nodes: [makeNode(op, ['x'], ['b'])],
+    });
+  const graph = (name: string, op: string) =>
+    makeAttribute(name, { type: 'graph', value: branch(op) });
+  const source = makeModel(
+    makeGraph({
+      inputs: [makeValueInfo('x', 'float32', [2]), makeValueInfo('rate', 'int64', [])],
+      outputs: [makeValueInfo('y', 'float32', [2])],
+      nodes: [
+        makeNode('Equal', ['rate', 'wide'], ['is']),
+        {
+          ...makeNode('If', ['is'], ['y']),
+          attribute: [graph('then_branch', 'Neg'), graph('else_branch', 'Identity')],
+        },
+      ],
+      initializers: { wide: { dtype: 'int64', shape: [], data: BigInt64Array.of(16000n) } },
+    }),
+  );
+  const file = join(folder, 'branch.onnx');
+  await writeFile(file, encodeModel(source));
+  const out = join(folder, 'branch');
+  const plain = await hebb('compile', file, '--target', 'node', '--out', out);
+  expect([plain.code, plain.err]).toEqual([2, expect.stringContaining('--value INPUT=NUMBER')]);
+  const wrong = await hebb('compile', file, '--target', 'node', '--out', out, '--value', 'rat=1');
+  expect(wrong.err).toContain('the model has no input "rat": it has x, rate');
+  for (const [rate, wanted] of [
+    ['16000', [-1, 2]],
+    ['8000', [1, -2]],
+  ] as const) {
+    const value = `rate=${rate}`;
+    const done = await hebb('compile', file, '--target', 'node', '--out', out, '--value', value);
+    expect(done.code).toBe(0);
+    const code = `
+      const { loadModel } = await import(${JSON.stringify(join(out, 'index.js'))});
+      const model = await loadModel();
+      console.log(JSON.stringify([...model.run({ x: Float32Array.of(1, -2) }).y.data]));`;
+    const { stdout } = await run(process.execPath, ['--input-type=module', '-e', code]);
+    expect(JSON.parse(stdout)).toEqual(wanted);
+  }
 });

@@ -3,11 +3,13 @@ import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
+import { OnnxImportError } from '@hebb/onnx';
 import { importOnnxFile } from '@hebb/onnx/node';
 import type { Plan } from '@hebb/runtime';
 import { compileFunctions, compileOnnx, targets, writeCompiled } from '../ahead/index.ts';
 import type { Built, CompileTarget, FunctionsSpec, Simd } from '../ahead/index.ts';
 import { parseSizes } from '../ahead/shapes.ts';
+import { parseValues, withValues } from '../ahead/values.ts';
 import { UsageError } from '../errors.ts';
 import { bytes, count, shape, table } from '../format.ts';
 
@@ -16,6 +18,8 @@ export interface CompileOptions {
   readonly out: string;
   /** One entry a signature, `NAME=N[,NAME=M...]`. */
   readonly shape?: readonly string[];
+  /** `INPUT=NUMBER`. */
+  readonly value?: readonly string[];
   /** `INPUT=OUTPUT`. */
   readonly state?: readonly string[];
   readonly step?: string;
@@ -96,8 +100,15 @@ async function compileFile(
     );
   }
   const state = options.state === undefined ? {} : { state: parseState(options.state) };
-  const model = await importOnnxFile(file);
-  return compileOnnx(model, { ...name, ...state, ...(shapes && { shapes }) }, { simd });
+  const model = withValues(await importOnnxFile(file), parseValues(options.value ?? []));
+  try {
+    return await compileOnnx(model, { ...name, ...state, ...(shapes && { shapes }) }, { simd });
+  } catch (error) {
+    if (!(error instanceof OnnxImportError) || error.kind !== 'unsupported') throw error;
+    throw new UsageError(
+      `${error.message}; an input that is the same at every call can be fixed: --value INPUT=NUMBER`,
+    );
+  }
 }
 
 function parseState(list: readonly string[]): Record<string, string> {
