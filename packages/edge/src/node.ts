@@ -21,6 +21,8 @@ export interface StartWorkerOptions {
   readonly timeout?: number;
   /** Export conditions for the bundler beside a worker's usual ones. */
   readonly conditions?: readonly string[];
+  /** What wrangler prints; `log` shows what the worker logs. Default `warn`. */
+  readonly logLevel?: 'warn' | 'log';
 }
 
 export interface LocalWorker {
@@ -41,6 +43,7 @@ export async function startWorker({
   config,
   timeout = 60_000,
   conditions = [],
+  logLevel = 'warn',
 }: StartWorkerOptions): Promise<LocalWorker> {
   const started = performance.now();
   const state = await mkdtemp(join(tmpdir(), 'hebb-worker-'));
@@ -57,7 +60,7 @@ export async function startWorker({
       ...['--inspector-port', '0'],
       '--show-interactive-dev-session=false',
       ...['--persist-to', state],
-      ...['--log-level', 'warn'],
+      ...['--log-level', logLevel],
     ],
     {
       cwd: directory,

@@ -1,5 +1,7 @@
 /** Metrics in Prometheus's text format, counted by hand: its own client needs Node. */
 
+import { Active } from './active.ts';
+
 type Labels = Readonly<Record<string, string>>;
 
 const escape = (value: string): string =>
@@ -13,13 +15,12 @@ const labelled = (labels: Labels): string => {
 class Counter {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type = 'counter';
   readonly #values = new Map<string, number>();
 
-  constructor(name: string, help: string, type: 'counter' | 'gauge' = 'counter') {
+  constructor(name: string, help: string) {
     this.name = name;
     this.help = help;
-    this.type = type;
   }
   add(labels: Labels, by = 1): void {
     const key = labelled(labels);
@@ -75,7 +76,7 @@ export class Metrics {
     'hebb_request_duration_seconds',
     'Time to the end of the answer.',
   );
-  readonly inFlight = new Counter('hebb_requests_in_flight', 'Requests being answered.', 'gauge');
+  readonly active = new Active(30_000);
   readonly coldStarts = new Counter(
     'hebb_cold_starts_total',
     'Requests that waited for a model to load.',
@@ -86,11 +87,17 @@ export class Metrics {
 
   /** The text that Prometheus scrapes. */
   toString(): string {
+    const inFlight = {
+      name: 'hebb_requests_in_flight',
+      help: 'Requests being answered.',
+      type: 'gauge',
+      lines: () => [`hebb_requests_in_flight ${this.active.size}`],
+    };
     const all = [
       this.requests,
       this.errors,
       this.latency,
-      this.inFlight,
+      inFlight,
       this.coldStarts,
       this.loads,
       this.loadTime,

@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from 'hono';
 import { RequestError } from '../error.ts';
 import type { State } from '../router.ts';
 import type { Metrics } from './metrics.ts';
-import { whenDone } from './stream.ts';
+import { watch } from './stream.ts';
 
 /** Nothing of a body, a key or a header stands in it. */
 export interface LogEntry {
@@ -39,17 +39,17 @@ export function observe(metrics: Metrics, log: Log | undefined): MiddlewareHandl
     const started = performance.now();
     c.set('route', 'unmatched');
     c.set('cold', false);
-    metrics.inFlight.add({});
+    const slot = metrics.active.enter();
     await next();
     const { error, res } = c;
     const { status } = res;
-    const watched = whenDone(res, (whole) => {
+    const done = (whole: boolean): void => {
       const ms = performance.now() - started;
       const route = c.get('route');
       const method = isKnown(c.req.method) ? c.req.method : 'other';
       const code =
         error === undefined ? undefined : error instanceof RequestError ? error.code : 'internal';
-      metrics.inFlight.add({}, -1);
+      metrics.active.leave(slot);
       metrics.requests.add({ route, method, status: String(status) });
       metrics.latency.observe({ route }, ms / 1000);
       if (code !== undefined) metrics.errors.add({ route, code });
@@ -68,6 +68,11 @@ export function observe(metrics: Metrics, log: Log | undefined): MiddlewareHandl
         ...(c.get('cold') ? { cold: true } : {}),
         ...(whole ? {} : { aborted: true }),
       });
+    };
+    const watched = watch(res, {
+      done,
+      read: () => metrics.active.read(slot),
+      signal: c.req.raw.signal,
     });
     if (watched !== res) c.res = watched;
   };

@@ -1,30 +1,34 @@
 /** Graceful overload: what comes beyond the limit is refused at once and told when to come back. */
 import type { MiddlewareHandler } from 'hono';
 import { RequestError } from '../error.ts';
+import { Active } from './active.ts';
 import type { State } from '../router.ts';
-import { whenDone } from './stream.ts';
+import { watch } from './stream.ts';
 
 export interface ConcurrencyOptions {
   /** Requests that are worked on at once, streams until their end. */
   readonly most: number;
   /** Seconds after which a refused client may try again. Default 1. */
   readonly retryAfter?: number;
+  /** Seconds after which a stream that nobody reads any more gives its place away. Default 30. */
+  readonly idle?: number;
 }
 
 /** Answers 503 with `retry-after` beyond so many requests at once in this isolate or process. */
 export function limitConcurrency({
   most,
   retryAfter = 1,
+  idle = 30,
 }: ConcurrencyOptions): MiddlewareHandler<State> {
-  let busy = 0;
+  const busy = new Active(idle * 1000);
   return async (c, next) => {
-    if (busy >= most) {
+    if (busy.size >= most) {
       throw new RequestError(503, 'overloaded', 'too many requests at once', {
         headers: { 'retry-after': String(retryAfter) },
       });
     }
-    busy += 1;
-    const done = (): void => void (busy -= 1);
+    const slot = busy.enter();
+    const done = (): void => busy.leave(slot);
     try {
       await next();
     } catch (error) {
@@ -32,7 +36,8 @@ export function limitConcurrency({
       throw error;
     }
     const { res } = c;
-    const watched = whenDone(res, done);
+    const read = (): void => busy.read(slot);
+    const watched = watch(res, { done, read, signal: c.req.raw.signal });
     if (watched !== res) c.res = watched;
   };
 }

@@ -131,7 +131,7 @@ class TextApi {
     if (!booleanOf(fields, 'stream')) return c.json(await this.#whole(job));
     const more = fields['stream_options'];
     const withUsage = more != null && booleanOf(fieldsOf(more), 'include_usage');
-    return eventStream(this.#parts(job, withUsage, c), () => left.abort());
+    return eventStream(this.#parts(job, withUsage, c), left, c.req.raw.signal);
   }
 
   /** All texts at once. */

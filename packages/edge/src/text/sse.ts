@@ -1,12 +1,18 @@
 /** Server-sent events, written as fast as the reader takes them. */
 
-/** One event a value, then `[DONE]`. `stop` is called when the reader leaves. */
+/** One event a value, then `[DONE]`. The generator ends when the reader leaves or the signal is aborted. */
 export function eventStream(
   events: AsyncGenerator<unknown, void, undefined>,
-  stop: () => void,
+  leave: AbortController,
+  signal: AbortSignal,
 ): Response {
   const encoder = new TextEncoder();
   const line = (data: string): Uint8Array => encoder.encode(`data: ${data}\n\n`);
+  // A generator that waits for a reader would hold on to its state.
+  signal.addEventListener('abort', () => {
+    leave.abort();
+    void events.return();
+  });
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
@@ -16,7 +22,7 @@ export function eventStream(
         controller.close();
       },
       async cancel() {
-        stop();
+        leave.abort();
         await events.return();
       },
     },

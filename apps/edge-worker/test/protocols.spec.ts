@@ -1,0 +1,229 @@
+/** What clients speak, on real workerd: OpenAI's own client, curl, binary tensors, limits, and clients that leave. */
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { cpu } from '@hebb/backend-cpu';
+import { init, manualSeed, tensor, zeros } from '@hebb/core';
+import { startWorker } from '@hebb/edge/node';
+import type { LocalWorker } from '@hebb/edge/node';
+import { TextGenerator } from '@hebb/layers-transformer';
+import { Linear } from '@hebb/nn';
+import OpenAI from 'openai';
+import { Recurrent, keys, letters, smallGpt, writeTextProject } from './text-project.ts';
+
+const auth = { authorization: `Bearer ${keys[1]}` };
+let directory: string;
+let worker: LocalWorker;
+let client: OpenAI;
+beforeAll(async () => {
+  await init(cpu());
+  directory = await writeTextProject();
+  worker = await startWorker({ directory, conditions: ['@hebb/source'], logLevel: 'log' });
+  client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: keys[0]!, maxRetries: 0 });
+}, 120_000);
+afterAll(async () => {
+  await worker.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const idsOf = (text: string): number[] => [...text].map((letter) => letters.indexOf(letter));
+const textOf = (ids: readonly number[]): string => ids.map((id) => letters[id]).join('');
+
+/** What the recurrent network says by itself, always the likeliest. */
+async function saidByRecurrent(prompt: string, count: number): Promise<string> {
+  const net = new Recurrent();
+  let state = zeros([1, 12]);
+  const ids = idsOf(prompt);
+  for (let i = 0; i < ids.length; i++) {
+    state = net.step(tensor(Int32Array.of(ids[i]!)), state);
+    if (i < ids.length - 1 || ids.length >= prompt.length + count) continue;
+    const logits = Array.from(await net.logits(state).data(), Number);
+    ids.push(logits.indexOf(Math.max(...logits)));
+  }
+  return textOf(ids.slice(prompt.length));
+}
+
+describe('OpenAI’s client', () => {
+  it('gets the text of Node from a transformer with a cache, whole and as a stream', async () => {
+    const generator = new TextGenerator(smallGpt());
+    const wanted = await generator.generate(idsOf('hello '), { temperature: 0, maxNewTokens: 30 });
+    generator.dispose();
+    const request = { model: 'gpt', prompt: 'hello ', max_tokens: 30, temperature: 0 } as const;
+    const whole = await client.completions.create(request);
+    expect(whole.choices[0]).toMatchObject({ text: textOf(wanted), finish_reason: 'length' });
+    expect(whole.usage).toEqual({ prompt_tokens: 6, completion_tokens: 30, total_tokens: 36 });
+    let text = '';
+    let pieces = 0;
+    for await (const { choices } of await client.completions.create({ ...request, stream: true })) {
+      text += choices[0]?.text ?? '';
+      pieces += 1;
+    }
+    expect([text, pieces > 20]).toEqual([textOf(wanted), true]);
+    expect(new Set(text).size).toBeGreaterThan(2);
+  });
+  it('gets the text of Node from a recurrent network, also when several are written at once', async () => {
+    const prompts = ['abc', 'the end.', 'ü', 'q:z', 'hello hello hello'];
+    const wanted = await Promise.all(prompts.map((prompt) => saidByRecurrent(prompt, 40)));
+    const said = await Promise.all(
+      prompts.map(async (prompt) => {
+        const answer = await client.completions.create({
+          model: 'recurrent',
+          prompt,
+          max_tokens: 40,
+          temperature: 0,
+        });
+        return answer.choices[0]!.text;
+      }),
+    );
+    expect(said).toEqual(wanted);
+    expect(new Set(wanted).size).toBeGreaterThan(1);
+  });
+  it('chats, with a seed that says the same again', async () => {
+    const chat = async (seed: number) => {
+      const stream = await client.chat.completions.create({
+        model: 'recurrent',
+        messages: [{ role: 'user', content: 'hello' }],
+        seed,
+        stop: ['. '],
+        max_completion_tokens: 60,
+        stream: true,
+        stream_options: { include_usage: true },
+      });
+      let text = '';
+      let usage = 0;
+      for await (const part of stream) {
+        text += part.choices[0]?.delta.content ?? '';
+        usage = part.usage?.completion_tokens ?? usage;
+      }
+      expect(usage).toBeGreaterThan(0);
+      return text;
+    };
+    const [a, b, c] = await Promise.all([chat(1), chat(1), chat(2)]);
+    expect([a === b, a === c, a.includes('. ')]).toEqual([true, false, false]);
+  });
+  it('embeds, and lists models', async () => {
+    const { data } = await client.embeddings.create({ model: 'recurrent', input: ['abc', 'b'] });
+    expect(data.map(({ embedding }) => embedding)).toEqual([[0, 0.25, 0.5], [0.25]]);
+    const models: string[] = [];
+    for await (const { id } of client.models.list()) models.push(id);
+    expect(models).toEqual(['gpt', 'recurrent']);
+  });
+  it('understands what is refused', async () => {
+    const ask = (more: object) =>
+      client.completions.create({ model: 'gpt', prompt: 'a', ...more }).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(await ask({ model: 'none' })).toBeInstanceOf(OpenAI.NotFoundError);
+    expect(await ask({ prompt: 'A' })).toBeInstanceOf(OpenAI.BadRequestError);
+    expect(await ask({ temperature: 5 })).toMatchObject({ status: 400, code: 'bad_input' });
+    const stranger = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: 'x', maxRetries: 0 });
+    await expect(stranger.models.list()).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
+  });
+  it('may leave: generation ends, and its place is given away', async () => {
+    const steps = async () => Number(await (await fetch(`${worker.url}/steps`)).text());
+    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    const request = { model: 'recurrent', prompt: 'a', max_tokens: 5000 } as const;
+    // More than there are places.
+    for (let i = 0; i < 4; i++) {
+      const streams = await Promise.all(
+        Array.from({ length: 4 }, () => client.completions.create({ ...request, stream: true })),
+      );
+      for (const stream of streams) {
+        for await (const part of stream) if (part.choices[0] !== undefined) break;
+        stream.controller.abort();
+      }
+      await wait(600);
+    }
+    const before = await steps();
+    await wait(200);
+    expect([before < 4 * 5000, await steps()]).toEqual([true, before]);
+    const next = await client.completions.create({ model: 'recurrent', prompt: 'a' });
+    expect(next.choices[0]!.text).toHaveLength(16);
+  });
+});
+
+const curl = promisify(execFile);
+
+describe('curl and binary tensors', () => {
+  it('asks by the Open Inference Protocol', async () => {
+    manualSeed(6);
+    const layer = new Linear(4, 3);
+    const values = [0.5, -1, 2, 0.25];
+    const wanted = Array.from(await layer.forward(tensor([values])).data(), Number);
+    const x = { name: 'x', datatype: 'FP32', shape: [1, 4], data: values };
+    const { stdout } = await curl('curl', [
+      ...['-sS', '--fail-with-body', '-H', `authorization: ${auth.authorization}`],
+      ...['-H', 'content-type: application/json', '-d', JSON.stringify({ inputs: [x] })],
+      `${worker.url}/v2/models/classifier/infer`,
+    ]);
+    const { outputs } = JSON.parse(stdout) as { outputs: { data: number[] }[] };
+    expect(outputs[0]!.data).toEqual(wanted.map((v) => expect.closeTo(v, 5) as unknown));
+
+    const head = JSON.stringify({
+      inputs: [
+        { name: 'x', datatype: 'FP32', shape: [1, 4], parameters: { binary_data_size: 16 } },
+      ],
+      parameters: { binary_data_output: true },
+    });
+    const response = await fetch(`${worker.url}/v2/models/classifier/infer`, {
+      method: 'POST',
+      body: new Blob([head, Float32Array.from(values)]),
+      headers: { ...auth, 'inference-header-content-length': String(head.length) },
+    });
+    const at = Number(response.headers.get('inference-header-content-length'));
+    const tail = (await response.arrayBuffer()).slice(at);
+    expect(Array.from(new Float32Array(tail))).toEqual(
+      wanted.map((v) => expect.closeTo(v, 5) as unknown),
+    );
+    expect((await fetch(`${worker.url}/v2/health/ready`)).status).toBe(200);
+  });
+});
+
+describe('safety', () => {
+  const predict = (headers: Record<string, string>) =>
+    fetch(`${worker.url}/predict`, {
+      method: 'POST',
+      body: JSON.stringify({ input: [[1, 2, 3, 4]] }),
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+  it('asks the platform’s limiter', async () => {
+    const statuses: number[] = [];
+    let retryAfter: string | null = null;
+    for (let i = 0; i < 4; i++) {
+      const response = await predict({ ...auth, 'x-client': 'eager' });
+      statuses.push(response.status);
+      retryAfter = response.headers.get('retry-after');
+      await response.text();
+    }
+    expect([statuses, retryAfter]).toEqual([[200, 200, 200, 429], '60']);
+    expect((await predict({ ...auth, 'x-client': 'patient' })).status).toBe(200);
+  });
+  it('logs a line a request, with its id, and no key', async () => {
+    await predict({ ...auth, 'x-request-id': 'trace-77' });
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    // Wrangler's own lines name the bindings.
+    const lines = worker
+      .log()
+      .split('\n')
+      .filter((each) => each.startsWith('{'));
+    const line = lines.find((each) => each.includes('trace-77'))!;
+    expect(JSON.parse(line)).toMatchObject({
+      id: 'trace-77',
+      status: 200,
+      route: '/predict',
+      model: 'classifier',
+    });
+    expect(lines.join()).not.toContain(keys[1]);
+  });
+  it('answers browsers: a page, and other origins', async () => {
+    const page = await fetch(`${worker.url}/`, { headers: { accept: 'text/html' } });
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<!doctype')]);
+    const preflight = await fetch(`${worker.url}/predict`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://a.example', 'access-control-request-method': 'POST' },
+    });
+    expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
+    expect((await predict({})).status).toBe(401);
+  });
+});
