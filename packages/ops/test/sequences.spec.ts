@@ -1,6 +1,19 @@
 /** Decoding, sequence losses and error rates, against full enumeration and published examples. */
 import { cpu } from '@hebb/backend-cpu';
-import { Generator, fromBits, gradients, init, random, tensor, zeros } from '@hebb/core';
+import {
+  Generator,
+  compile,
+  currentBackend,
+  fromBits,
+  gradients,
+  init,
+  random,
+  realize,
+  tensor,
+  treeLeaves,
+  treeMap,
+  zeros,
+} from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import * as ops from '../src/index.ts';
 
@@ -158,6 +171,36 @@ describe('a wide beam', () => {
     expect(found.map(({ tokens }) => tokens)).toEqual(
       finished.slice(0, beams).map(({ tokens }) => tokens),
     );
+  });
+});
+
+describe('memory of a search', () => {
+  it('is what the state needs, however many steps it takes, and constants of a step stay', async () => {
+    const backend = currentBackend();
+    const table = random.normal(random.key(5), [40, 40]);
+    const constant = zeros([4]);
+    const state = { h: zeros([4, 3]), constant, last: zeros([4], 'int32') };
+    await realize(table, ...treeLeaves(state));
+    const compiled = compile((tokens: Tensor, h: Tensor) => [table.gather(tokens, 0), h.add(1)]);
+    const counts: number[] = [];
+    const step = async (tokens: Tensor, { h }: { h: Tensor; constant: Tensor; last: Tensor }) => {
+      const [logits, next] = await compiled(tokens, h);
+      counts.push(backend.memory().buffers);
+      // A state may hold what came in, and the same tensor at every step.
+      return [logits!, { h: next!, constant, last: tokens }] as const;
+    };
+    const search = { start: 0, end: 39, maxLength: 30 };
+    const least = backend.memory().buffers;
+    await ops.greedySearch(step, state, { ...search, batch: 4 });
+    expect(Math.max(...counts.slice(2))).toBe(Math.min(...counts.slice(2)));
+    const one = treeMap(state, (x) => x.narrow(0, 0, 1));
+    counts.length = 0;
+    for (const lengthPenalty of [0, 1]) {
+      await ops.beamSearch(step, one, { ...search, beams: 4, lengthPenalty });
+    }
+    expect(Math.max(...counts) - least).toBeLessThan(30);
+    expect(await listed(constant)).toEqual([0, 0, 0, 0]);
+    expect(await listed(state.h)).toHaveLength(12);
   });
 });
 

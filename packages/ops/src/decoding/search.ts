@@ -1,11 +1,13 @@
 /** Sequences from a model that gives the next token: the likeliest each time, or the best of several. */
-import { cast, fail, formatShape, gather, realize, tensor, treeMap } from '@hebb/core';
+import { cast, fail, formatShape, gather, realize, tensor, treeLeaves, treeMap } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { logSoftmax } from '../softmax.ts';
 
 /**
  * One step of a decoder on a batch: the tokens chosen last, int32 [N], and its state, any tree of tensors
- * with a batch axis. Gives the logits of the next token [N, V] and the next state.
+ * with a batch axis. Gives the logits of the next token [N, V] and the next state, and gives them away: the
+ * search frees the logits, and those tensors of a state that the next step's state holds no more, but for
+ * those of the state that the search began with.
  */
 export type DecodeStep<S> = (
   tokens: Tensor,
@@ -19,6 +21,12 @@ export interface SearchOptions {
   readonly end: number;
   /** Most tokens of a result. */
   readonly maxLength: number;
+}
+
+/** Frees what a step made and the next one no longer has. */
+function freeState(old: unknown, next: unknown, kept: ReadonlySet<Tensor>): void {
+  const still = new Set(treeLeaves(next));
+  for (const x of treeLeaves(old)) if (!still.has(x) && !kept.has(x)) x.dispose();
 }
 
 function checkOptions(op: string, { maxLength, start, end }: SearchOptions): void {
@@ -44,11 +52,15 @@ export async function greedySearch<S>(
   const done = new Array<boolean>(batch).fill(false);
   let tokens = new Int32Array(batch).fill(start);
   let current = state;
+  const initial = new Set(treeLeaves(state));
   for (let k = 0; k < maxLength && !done.every(Boolean); k++) {
-    const [logits, next] = await step(tensor(tokens), current);
-    const best = await logits.argmax(1).data();
+    const given = tensor(tokens);
+    const [logits, next] = await step(given, current);
+    using best = logits.argmax(1);
+    await realize(best, ...treeLeaves(next));
+    tokens = Int32Array.from((await best.data()) as ArrayLike<number>, Number);
+    freeState([given, logits, current], next, initial);
     current = next;
-    tokens = Int32Array.from(best as ArrayLike<number>, Number);
     for (let n = 0; n < batch; n++) {
       if (tokens[n] === end) done[n] = true;
       else if (!done[n]) found[n]!.push(tokens[n]!);
@@ -118,14 +130,16 @@ export async function beamSearch<S>(
   checkOptions(op, options);
   const { start, end, maxLength, beams, lengthPenalty = 0, batchAxis = 0 } = options;
   if (!Number.isInteger(beams) || beams < 1) fail(op, 'beams is a positive number', String(beams));
-  const pick = (tree: S, rows: readonly number[]): S => {
-    const index = tensor(Int32Array.from(rows));
-    return treeMap(tree, (x) => gather(x, index, batchAxis));
+  const pick = async (tree: S, rows: readonly number[]): Promise<S> => {
+    using index = tensor(Int32Array.from(rows));
+    const picked = treeMap(tree, (x) => gather(x, index, batchAxis));
+    await realize(...treeLeaves(picked));
+    return picked;
   };
+  const initial = new Set(treeLeaves(state));
   const penalty = (length: number): number => ((5 + length) / 6) ** lengthPenalty;
 
   let live: { tokens: number[]; score: number }[] = [{ tokens: [], score: 0 }];
-  let current = state;
   const finished: BeamResult[] = [];
   const finish = (tokens: readonly number[], score: number): void => {
     finished.push({ tokens, score: score / penalty(tokens.length + 1) });
@@ -133,15 +147,17 @@ export async function beamSearch<S>(
   // Always as many rows as beams, so that a compiled step is traced once.
   const padded = (rows: number[]): number[] =>
     Array.from({ length: beams }, (_, k) => rows[k] ?? rows[0]!);
-  current = pick(current, padded([0]));
+  let current = await pick(state, padded([0]));
+  let before: S | undefined;
   for (let k = 0; k < maxLength && live.length > 0; k++) {
     const last = padded(live.map(({ tokens }) => tokens.at(-1) ?? start));
-    const [logits, next] = await step(tensor(Int32Array.from(last)), current);
+    const given = tensor(Int32Array.from(last));
+    const [logits, next] = await step(given, current);
     if (logits.rank !== 2 || logits.shape[0] !== beams) {
       fail(op, 'logits do not fit', formatShape(logits.shape), `[${beams}, V]`);
     }
-    const scores = cast(logSoftmax(logits, 1), 'float32');
-    await realize(scores);
+    using scores = cast(logSoftmax(logits, 1), 'float32');
+    await realize(scores, ...treeLeaves(next));
     const values = (await scores.data()) as Float32Array;
     const classes = scores.shape[1]!;
     const total = live.map(({ score }) => score);
@@ -154,12 +170,20 @@ export async function beamSearch<S>(
       tokens: [...live[row]!.tokens, token],
       score,
     }));
-    if (live.length === 0) break;
-    current = pick(next, padded(chosen.map(({ row }) => row)));
-    // Without a penalty nothing still running can overtake: scores only fall.
+    const rows = padded(chosen.map(({ row }) => row));
+    const picked = live.length === 0 ? undefined : await pick(next, rows);
+    // A step may give one tensor again and again, which is its own: what it made once is freed a step later.
+    if (before !== undefined) freeState(before, next, initial);
+    before = next;
+    freeState([given, logits, current], picked ?? next, initial);
+    if (picked === undefined) break;
+    current = picked;
+    // Log-probabilities only fall, so that no continuation comes to more than this.
+    const most = live[0]!.score / Math.max(penalty(k + 2), penalty(maxLength + 1));
     const worst = finished.map(({ score }) => score).sort((a, b) => b - a)[beams - 1];
-    if (lengthPenalty === 0 && worst !== undefined && live[0]!.score < worst) live = [];
+    if (worst !== undefined && most < worst) live = [];
   }
+  for (const x of treeLeaves(current)) x.dispose();
   for (const { tokens, score } of live) {
     if (tokens.length === maxLength) finish(tokens, score);
   }
