@@ -1,0 +1,4 @@
+import { main } from '../common/example.ts';
+import { fineTune } from './fine-tune.ts';
+
+await main(fineTune);
