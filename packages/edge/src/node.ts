@@ -9,6 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environment, freePort, wrangler } from './wrangler.ts';
 
+export { load, sendRequest } from './load.ts';
+export type { LoadAnswer, LoadOptions, LoadReport, LoadRequest } from './load.ts';
+export { memoryBelow } from './processes.ts';
 export { bundleSize, coldStart } from './bundle.ts';
 export type { BundleOptions, BundleSize, ColdStart, ColdStartOptions } from './bundle.ts';
 
@@ -29,6 +32,8 @@ export interface LocalWorker {
   readonly url: string;
   /** Milliseconds from start to the first answer of `GET /health`. */
   readonly startMs: number;
+  /** Wrangler's process, of which workerd is a descendant. */
+  readonly pid: number;
   /** What wrangler has printed so far. */
   log(): string;
   stop(): Promise<void>;
@@ -94,7 +99,7 @@ export async function startWorker({
       cause: error,
     });
   }
-  return { url, startMs: performance.now() - started, log: () => output, stop };
+  return { url, startMs: performance.now() - started, pid: child.pid!, log: () => output, stop };
 }
 
 async function answers(child: ChildProcess, url: string, deadline: number): Promise<void> {
