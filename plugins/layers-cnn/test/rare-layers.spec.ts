@@ -93,9 +93,9 @@ describe('fractional maximum pooling', () => {
       'samples',
       () =>
         new cnn.FractionalMaxPool2d(2, { outputSize: 2, randomSamples }).forward(
-          ones([2, 2, 5, 5]),
+          ones([2, 3, 5, 5]),
         ),
-      /randomSamples does not fit \(got \[1,2,2\], wanted \[2,2,2\]\)/,
+      /randomSamples does not fit \(got \[1,2,2\], wanted \[2,3,2\]\)/,
     ],
   ])('refuses bad input: %s', (_, act, message) => {
     expect(act).toThrow(message);

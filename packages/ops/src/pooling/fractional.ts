@@ -28,7 +28,10 @@ export interface FractionalMaxPoolOptions {
   readonly outputSize?: PerAxis;
   /** Sizes of the result as parts of the input's, between 0 and 1. */
   readonly outputRatio?: PerAxis;
-  /** Where the windows begin: numbers of [0, 1), [N, C, axes], the last axis first in two dimensions. */
+  /**
+   * Where the windows begin: numbers of [0, 1), [N, C, axes] or, the same for all samples, [1, C, axes]; the last
+   * axis first in two dimensions.
+   */
   readonly randomSamples?: Tensor;
   /** Source of the samples otherwise; the default generator when left out. */
   readonly generator?: Generator;
@@ -94,12 +97,16 @@ function pool(
     const { kernel, size } = planOf(op, x, kernelSize, options);
     const [batch, channels] = x.shape as [number, number];
     const wanted = [batch, channels, spatial];
-    const samples =
+    const given =
       options.randomSamples ??
       random.uniform((options.generator ?? defaultGenerator).next(), wanted);
-    if (samples.shape.join() !== wanted.join()) {
-      fail(op, 'randomSamples does not fit', formatShape(samples.shape), formatShape(wanted));
+    if (
+      given.shape.join() !== wanted.join() &&
+      given.shape.join() !== [1, channels, spatial].join()
+    ) {
+      fail(op, 'randomSamples does not fit', formatShape(given.shape), formatShape(wanted));
     }
+    const samples = given.expand(wanted);
     const sizes = x.shape.slice(2);
     let position: Tensor | undefined;
     sizes.forEach((length, i) => {
