@@ -1,6 +1,6 @@
 /** @hebb/runtime: plans and their player. */
-export { load } from './player.ts';
-export type { LoadOptions } from './player.ts';
+export { load, reserve } from './player.ts';
+export type { LoadOptions, ReservedModel } from './player.ts';
 export type { HostTensor, Inputs, Model, Outputs, TensorInput } from './model.ts';
 export { checkPlan } from './plan.ts';
 export type {

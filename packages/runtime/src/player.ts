@@ -35,25 +35,61 @@ const hostFunctions: Readonly<Record<string, (x: number, y: number) => number>> 
 export function load({ plan: given, module, weights }: LoadOptions): Model {
   const plan = checkPlan(given);
   const image = weights instanceof Uint8Array ? weights : new Uint8Array(weights);
-  const { bytes, checksum: wanted, address } = plan.weights;
-  const whose = `those of model ${plan.name}`;
+  const { bytes } = plan.weights;
   if (image.length !== bytes) {
-    const got = `${image.length} bytes`;
     throw new PlayerError(
       'weights',
-      `the weights are not as long as ${whose}`,
-      got,
+      `the weights are not as long as those of model ${plan.name}`,
+      `${image.length} bytes`,
       `${bytes} bytes`,
     );
   }
-  const sum = checksum(image);
-  if (sum !== wanted) {
-    const problem = `the weights are not ${whose}, or damaged`;
-    throw new PlayerError('weights', problem, `checksum ${sum}`, wanted);
-  }
+  checkWeights(plan, image);
   const memory = allocate(plan);
-  new Uint8Array(memory.buffer, address, bytes).set(image);
+  imageIn(plan, memory).set(image);
   return new Player(plan, memory.buffer, instantiate(plan, module, memory));
+}
+
+/** A model whose weights are still to come. */
+export interface ReservedModel {
+  /** Where the weights' image belongs, in the model's own memory. */
+  readonly weights: Uint8Array<ArrayBuffer>;
+  /**
+   * Checks what is there and makes the model ready to run. Call it once.
+   * @throws PlayerError `weights` when they are not all there, damaged, or another model's.
+   */
+  start(): Model;
+}
+
+/**
+ * As `load`, for weights that arrive in pieces: they are written where the model reads them, so that no second
+ * copy of them is ever in memory.
+ * @throws PlayerError `plan`, `module` or `memory`.
+ */
+export function reserve({ plan: given, module }: Omit<LoadOptions, 'weights'>): ReservedModel {
+  const plan = checkPlan(given);
+  const memory = allocate(plan);
+  const entries = instantiate(plan, module, memory);
+  const weights = imageIn(plan, memory);
+  return {
+    weights,
+    start() {
+      checkWeights(plan, weights);
+      return new Player(plan, memory.buffer, entries);
+    },
+  };
+}
+
+const imageIn = (
+  { weights: { address, bytes } }: Plan,
+  { buffer }: WebAssembly.Memory,
+): Uint8Array<ArrayBuffer> => new Uint8Array(buffer, address, bytes);
+
+function checkWeights({ name, weights: { checksum: wanted } }: Plan, image: Uint8Array): void {
+  const sum = checksum(image);
+  if (sum === wanted) return;
+  const problem = `the weights are not those of model ${name}, or damaged`;
+  throw new PlayerError('weights', problem, `checksum ${sum}`, wanted);
 }
 
 function allocate({ name, memory: bytes }: Plan): WebAssembly.Memory {

@@ -1,5 +1,13 @@
 /** The player on a plan and a module made by hand. */
-import { PlayerError, checkPlan, checksum, load, pickModule, supports } from '../src/index.ts';
+import {
+  PlayerError,
+  checkPlan,
+  checksum,
+  load,
+  pickModule,
+  reserve,
+  supports,
+} from '../src/index.ts';
 import type { Plan, PlayerErrorCode } from '../src/index.ts';
 import { moduleBytes, planFor, weights } from './build.ts';
 
@@ -129,6 +137,17 @@ describe('inputs', () => {
 });
 
 describe('loading', () => {
+  it('takes weights in pieces, straight into the place where the model reads them', () => {
+    const reserved = reserve({ plan, module });
+    expect(reserved.weights).toHaveLength(weights.length);
+    reserved.weights.set(weights.subarray(0, 30));
+    expect(refusal('weights', () => reserved.start())).toMatch(/damaged/);
+    reserved.weights.set(weights.subarray(30), 30);
+    const x = Float32Array.of(1, 1, 1, 1);
+    expect([...reserved.start().run({ x })['y']!.data]).toEqual([1, 2, 3, 4]);
+    const other = new WebAssembly.Module(moduleBytes(['run4'], [4]));
+    refusal('module', () => reserve({ plan, module: other }));
+  });
   it('refuses weights that are truncated, altered, or of another model', () => {
     expect(refusal('weights', () => load({ plan, module, weights: weights.subarray(1) }))).toMatch(
       /got 31 bytes, wanted 32 bytes/,
