@@ -11,9 +11,12 @@ import { environment, freePort, wrangler } from './wrangler.ts';
 
 export { load, sendRequest } from './load.ts';
 export type { LoadAnswer, LoadOptions, LoadReport, LoadRequest } from './load.ts';
-export { memoryBelow } from './processes.ts';
-export { bundleSize, coldStart } from './bundle.ts';
-export type { BundleOptions, BundleSize, ColdStart, ColdStartOptions } from './bundle.ts';
+export { cpuOf, memoryBelow, memoryOf } from './processes.ts';
+export type { ProcessMemory } from './processes.ts';
+export { bundleSize } from './bundle.ts';
+export type { BundleOptions, BundleSize } from './bundle.ts';
+export { coldStart, withBareWorker } from './bare.ts';
+export type { BarePair, BareWorker, ColdStart, ColdStartOptions } from './bare.ts';
 
 export interface StartWorkerOptions {
   /** Folder of the worker project, with its wrangler configuration. */

@@ -1,4 +1,4 @@
-/** Memory of a process and what it started, as Linux tells it. */
+/** Memory and processor time of processes, as Linux tells them. */
 import { readFile, readdir } from 'node:fs/promises';
 
 interface Process {
@@ -42,4 +42,34 @@ export async function memoryBelow(pid: number, name: string): Promise<number> {
     if (process.name.startsWith(name) && isBelow(process)) bytes += process.bytes;
   }
   return bytes;
+}
+
+export interface ProcessMemory {
+  /** Resident bytes that no file backs. */
+  readonly anonymous: number;
+  /** Resident bytes. */
+  readonly resident: number;
+  /** The most that were ever resident. */
+  readonly peak: number;
+}
+
+/** @throws Error where there is no /proc, or no such process. */
+export async function memoryOf(pid: number): Promise<ProcessMemory> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const bytes = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(status)?.[1] ?? NaN) * 1024;
+  return { anonymous: bytes('RssAnon'), resident: bytes('VmRSS'), peak: bytes('VmHWM') };
+}
+
+/**
+ * Milliseconds that the threads of a process have computed; the scheduler counts nanoseconds.
+ * @throws Error where there is no /proc, or no such process.
+ */
+export async function cpuOf(pid: number): Promise<number> {
+  let nanoseconds = 0;
+  for (const thread of await readdir(`/proc/${pid}/task`)) {
+    const stat = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0');
+    nanoseconds += Number(stat.split(' ')[0]);
+  }
+  return nanoseconds / 1e6;
 }

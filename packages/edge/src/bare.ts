@@ -1,0 +1,213 @@
+/** Worker bundles on bare workerd, without what wrangler puts around them: how they start, what they take. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { withBundle } from './bundle.ts';
+import type { BundleOptions } from './bundle.ts';
+import { cpuOf, memoryOf } from './processes.ts';
+import type { ProcessMemory } from './processes.ts';
+import { freePort, wrangler } from './wrangler.ts';
+
+export interface ColdStartOptions extends BundleOptions {
+  /** What is asked first. */
+  readonly path?: string;
+  readonly body?: string | Uint8Array;
+  readonly type?: string;
+  /** Process starts that the medians are of. Default 5. */
+  readonly runs?: number;
+}
+
+export interface ColdStart {
+  /** Milliseconds from the start of the process to the first answer. */
+  readonly totalMs: number;
+  /** The same for a worker that does nothing. */
+  readonly emptyMs: number;
+  /** The difference: loading the worker's modules and answering for the first time. */
+  readonly ms: number;
+  /** The same of the fastest starts, which says more on a machine that is busy with other things. */
+  readonly bestMs: number;
+  /** The first answer. */
+  readonly answer: string;
+}
+
+const emptyWorker = "export default { fetch: () => new Response('ok') };";
+
+/**
+ * Times fresh workerd processes from their start to their first answer, in turn with those of a worker that
+ * does nothing, whose time is workerd's own.
+ */
+export async function coldStart(options: ColdStartOptions): Promise<ColdStart> {
+  const { runs = 5 } = options;
+  return withBundle(options, async (folder, { main, modules }) => {
+    const full = await configure(folder, main, modules);
+    const empty = await configureEmpty(folder);
+    const binary = workerdBinary(options.directory);
+    const times: { full: number[]; empty: number[] } = { full: [], empty: [] };
+    let answer = '';
+    for (let run = 0; run < runs; run++) {
+      times.empty.push((await firstAnswer(binary, empty, {})).ms);
+      const first = await firstAnswer(binary, full, options);
+      times.full.push(first.ms);
+      answer = first.answer;
+    }
+    const median = (list: number[]): number => list.sort((a, b) => a - b)[list.length >> 1]!;
+    const totalMs = median(times.full);
+    const emptyMs = median(times.empty);
+    const bestMs = Math.min(...times.full) - Math.min(...times.empty);
+    return { totalMs, emptyMs, ms: totalMs - emptyMs, bestMs, answer };
+  });
+}
+
+function workerdBinary(directory: string): string {
+  const own = createRequire(wrangler(directory));
+  return join(dirname(own.resolve('workerd/package.json')), 'bin/workerd');
+}
+
+async function configureEmpty(folder: string): Promise<Configured> {
+  const own = join(folder, 'empty');
+  await mkdir(own);
+  await writeFile(join(own, 'empty.js'), emptyWorker);
+  return configure(own, 'empty.js', []);
+}
+
+interface Configured {
+  readonly file: string;
+  readonly port: number;
+}
+
+/** Writes a configuration for bare workerd beside the bundle. */
+async function configure(
+  folder: string,
+  main: string,
+  modules: readonly string[],
+): Promise<Configured> {
+  const port = await freePort();
+  const kind = (name: string): string =>
+    name.endsWith('.wasm') ? 'wasm' : /\.(bin|onnx)$/.test(name) ? 'data' : 'text';
+  const list = modules.map((name) => `(name = "${name}", ${kind(name)} = embed "${name}")`);
+  const file = join(folder, 'workerd.capnp');
+  await cp(join(folder, main), join(folder, 'main.mjs'));
+  await writeFile(
+    file,
+    `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker)],
+  sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [${[`(name = "${main}", esModule = embed "main.mjs")`, ...list].join(', ')}],
+  compatibilityDate = "2026-04-01",
+);
+`,
+  );
+  return { file, port };
+}
+
+/** A worker bundle on a workerd process of its own. */
+export interface BareWorker {
+  readonly url: string;
+  readonly pid: number;
+  /** Milliseconds of processor time of all its threads so far. @throws Error where there is no /proc. */
+  cpuMs(): Promise<number>;
+  /** Bytes that it holds, and the most that it ever held. @throws Error where there is no /proc. */
+  memory(): Promise<ProcessMemory>;
+}
+
+/** Starts the bundle, waits for its first answer, and stops it when `body` has ended. */
+async function withProcess<T>(
+  binary: string,
+  { file, port }: Configured,
+  asked: Pick<ColdStartOptions, 'path' | 'body' | 'type'>,
+  body: (worker: BareWorker, first: { ms: number; answer: string }) => Promise<T>,
+): Promise<T> {
+  const started = performance.now();
+  const child = spawn(binary, ['serve', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let errors = '';
+  child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
+  // Whoever measures may be interrupted.
+  const killNow = (): void => void child.kill('SIGKILL');
+  process.on('exit', killNow);
+  try {
+    for (;;) {
+      if (child.exitCode !== null || performance.now() - started > 30_000) {
+        throw new Error(`workerd did not answer\n${errors}`);
+      }
+      const answer = await ask(port, asked);
+      if (answer !== undefined) {
+        const pid = child.pid!;
+        const worker: BareWorker = {
+          url: `http://127.0.0.1:${port}`,
+          pid,
+          cpuMs: () => cpuOf(pid),
+          memory: () => memoryOf(pid),
+        };
+        return await body(worker, { ms: performance.now() - started, answer });
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  } finally {
+    process.off('exit', killNow);
+    await ended(child);
+  }
+}
+
+const firstAnswer = (
+  binary: string,
+  configured: Configured,
+  asked: Pick<ColdStartOptions, 'path' | 'body' | 'type'>,
+): Promise<{ ms: number; answer: string }> =>
+  withProcess(binary, configured, asked, (_, first) => Promise.resolve(first));
+
+/** Two processes of the same workerd: the project's worker, and one that does nothing. */
+export interface BarePair {
+  readonly worker: BareWorker;
+  readonly empty: BareWorker;
+}
+
+/**
+ * Bundles as `wrangler deploy` would and runs the bundle on bare workerd beside a worker that does nothing, whose
+ * memory and processor time are workerd's own. Both have answered `path` once.
+ */
+export async function withBareWorker<T>(
+  options: BundleOptions & Pick<ColdStartOptions, 'path'>,
+  body: (pair: BarePair) => Promise<T>,
+): Promise<T> {
+  const { path = '/health' } = options;
+  return withBundle(options, async (folder, { main, modules }) => {
+    const full = await configure(folder, main, modules);
+    const bare = await configureEmpty(folder);
+    const binary = workerdBinary(options.directory);
+    return withProcess(binary, bare, {}, (empty) =>
+      withProcess(binary, full, { path }, (worker) => body({ worker, empty })),
+    );
+  });
+}
+
+/** The answer, or `undefined` where nobody listens yet. */
+function ask(
+  port: number,
+  { path = '/', body, type = 'application/json' }: Pick<ColdStartOptions, 'path' | 'body' | 'type'>,
+): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const headers = body === undefined ? {} : { 'content-type': type };
+    const call = request({ host: '127.0.0.1', port, path, method, headers }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve(text));
+      response.on('error', reject);
+    });
+    call.on('error', () => resolve(undefined));
+    call.end(body);
+  });
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await gone;
+}
