@@ -1,11 +1,15 @@
 /** @hebb/edge: fetch handlers that serve models. */
 export { serve } from './handler.ts';
 export type { CorsOptions, Handler, ServeOptions, Server } from './handler.ts';
+export { batched } from './batch/batched.ts';
+export type { BatchingOptions } from './batch/batched.ts';
 export type {
   Decoder,
   InputArray,
   ModelEntry,
+  RunOptions,
   ServedModel,
+  ServedPlan,
   ServedTensor,
   ServedValue,
   ValueSignature,
@@ -37,3 +41,22 @@ export type {
   TextModel,
   TextTokenizer,
 } from './text/model.ts';
+export { storedModel } from './weights/stored.ts';
+export type { StoredModelOptions } from './weights/stored.ts';
+export { assetsStore, httpStore, kvStore, r2Store } from './weights/stores.ts';
+export type {
+  BucketLike,
+  Bytes,
+  FetcherLike,
+  NamespaceLike,
+  WeightsStore,
+} from './weights/stores.ts';
+export { WeightsError } from './weights/error.ts';
+export type { WeightsProblem } from './weights/error.ts';
+export type {
+  PartEncoding,
+  StoredBlock,
+  StoredObject,
+  StoredPart,
+  WeightsManifest,
+} from './weights/manifest.ts';

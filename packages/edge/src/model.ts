@@ -29,10 +29,30 @@ export interface ServedValue {
 
 type Outputs = Record<string, ServedValue>;
 
+export interface RunOptions {
+  /** Aborted when nobody waits for the answer any more. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds after which a model that can stop midway gives up. */
+  readonly timeoutMs?: number;
+}
+
+/** Of a compiled model's plan: the shapes that its functions take. */
+export interface ServedPlan {
+  readonly functions: readonly {
+    readonly inputs: readonly { readonly name: string }[];
+    readonly signatures: readonly {
+      /** In the order of the function's inputs. */
+      readonly inputs: readonly { readonly shape: readonly number[] }[];
+    }[];
+  }[];
+}
+
 export interface ServedModel {
   readonly inputs: readonly ValueSignature[];
   readonly outputs: readonly ValueSignature[];
-  run(inputs: Record<string, ServedTensor>): Outputs | Promise<Outputs>;
+  /** Compiled models have it. */
+  readonly plan?: ServedPlan;
+  run(inputs: Record<string, ServedTensor>, options?: RunOptions): Outputs | Promise<Outputs>;
 }
 
 /** Host data of one input. */

@@ -16,9 +16,10 @@ export interface Prediction {
 export async function runModel(
   model: ServedModel,
   inputs: Parameters<ServedModel['run']>[0],
+  signal?: AbortSignal,
 ): Promise<Record<string, ServedValue>> {
   try {
-    return await model.run(inputs);
+    return await model.run(inputs, signal === undefined ? {} : { signal });
   } catch (error) {
     if (error instanceof PlayerError && (error.code === 'shape' || error.code === 'input')) {
       throw badInput(error.message);

@@ -53,7 +53,7 @@ export async function predict(
     decoder === undefined
       ? jsonInputs(parseJson(body), model.inputs)
       : { [model.inputs[0]!.name]: toServed(await decodeWith(decoder, body), model.inputs[0]!) };
-  return c.json(await answer(name, await runModel(model, inputs), entry.labels));
+  return c.json(await answer(name, await runModel(model, inputs, c.get('signal')), entry.labels));
 }
 
 export function plainRoutes(router: Router, service: Service): void {

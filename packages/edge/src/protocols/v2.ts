@@ -59,7 +59,7 @@ export function v2Routes(router: Router, service: Service): void {
       const body = await readBody(c.req.raw, service.maxBodyBytes);
       const { name, version, model } = await loaded(c);
       const request = readRequest(c.req.header(lengthHeader), body, model);
-      const outputs = await runModel(model, request.inputs);
+      const outputs = await runModel(model, request.inputs, c.get('signal'));
       try {
         return await respond({ name, version, request, outputs });
       } finally {
