@@ -1,22 +1,15 @@
 /** A compiled training step in a page of a real browser: what it learns there, and what Node learns. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { chromiumPath, launchChromium, noChromium, serveSite } from '@hebb/conformance/browser';
 import { build } from 'esbuild';
-import { chromium } from 'playwright-core';
 import { main } from '../src/index.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-const browser = [
-  process.env['HEBB_CHROMIUM'],
-  ...['chromium', 'chromium-browser', 'google-chrome'].map((name) => `/usr/bin/${name}`),
-].find((path) => path !== undefined && existsSync(path));
-
 const source = fileURLToPath(new URL('fixtures/step.ts', import.meta.url));
 const learn = `import { loadModel } from './step/index.js';
 export async function learn() {
@@ -55,40 +48,32 @@ async function prepare(folder: string, target: 'browser' | 'node'): Promise<void
   });
 }
 
-// The browser is no dependency: HEBB_CHROMIUM names one where it is in no usual place.
-(browser === undefined ? it.skip : it)(
-  'learns in Chromium as in Node',
+const there = (await chromiumPath()) !== undefined;
+(there ? it : it.skip)(
+  `learns in Chromium as in Node${there ? '' : ` ${noChromium}`}`,
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'hebb-page-'));
     await prepare(join(folder, 'browser'), 'browser');
     await prepare(join(folder, 'node'), 'node');
 
-    const types: Readonly<Record<string, string>> = {
-      '.js': 'text/javascript',
-      '.html': 'text/html',
-    };
     await writeFile(join(folder, 'browser/step/index.html'), '<!doctype html><title>step</title>');
     const asked: string[] = [];
-    const server = createServer((request, response) => {
-      const path = request.url === '/' ? '/index.html' : request.url!;
-      asked.push(path);
-      readFile(join(folder, 'browser/step', path)).then(
-        (bytes) => {
-          const type = types[extname(path)] ?? 'application/octet-stream';
-          // No evaluation, not even of strings: WebAssembly alone.
-          const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
-          response.writeHead(200, { 'content-type': type, 'content-security-policy': policy });
-          response.end(bytes);
+    const site = await serveSite(
+      (path) => {
+        asked.push(path);
+        return readFile(join(folder, 'browser/step', path === '/' ? 'index.html' : path));
+      },
+      {
+        // No evaluation, not even of strings: WebAssembly alone.
+        headers: {
+          'content-security-policy': "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'",
         },
-        () => response.writeHead(404).end(),
-      );
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
-    const launched = await chromium.launch({ executablePath: browser!, args: ['--no-sandbox'] });
+      },
+    );
+    const browser = await launchChromium();
     try {
-      const page = await launched.newPage();
-      await page.goto(`http://127.0.0.1:${port}/`);
+      const page = await browser.newPage();
+      await page.goto(site.url);
       const there = await page.evaluate<Learned, string>(async (address) => {
         const script = (await import(address)) as { learn(): Promise<Learned> };
         return script.learn();
@@ -109,8 +94,8 @@ async function prepare(folder: string, target: 'browser' | 'node'): Promise<void
       );
       expect(asked.filter((path) => path.endsWith('.wasm'))).toHaveLength(1);
     } finally {
-      await launched.close();
-      await new Promise((resolve) => server.close(resolve));
+      await browser.close();
+      await site.close();
       await rm(folder, { recursive: true, force: true });
     }
   },

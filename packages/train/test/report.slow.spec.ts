@@ -6,9 +6,9 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { init, manualSeed } from '@hebb/core';
 import { cpu } from '@hebb/backend-cpu';
+import { chromiumPath, launchChromium, noChromium } from '@hebb/conformance/browser';
 import { digits } from '@hebb/data';
 import { Flatten, Linear, ReLU, Sequential, summary } from '@hebb/nn';
-import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { ConfusionMatrix, reliabilityCurve, rocCurve } from '../src/index.ts';
 import type { EpochRecord } from '../src/index.ts';
@@ -129,91 +129,83 @@ describe('a report', () => {
   });
 });
 
-const executablePath = [
-  process.env.CHROMIUM_PATH,
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((candidate) => candidate !== undefined && existsSync(candidate));
-const inBrowser = executablePath === undefined ? describe.skip : describe;
+const there = (await chromiumPath()) !== undefined;
+const inBrowser = there ? describe : describe.skip;
 
-inBrowser(
-  `a report in Chromium${executablePath === undefined ? ' (skipped: none found; set CHROMIUM_PATH or apt-get install chromium)' : ''}`,
-  () => {
-    let browser: Browser;
-    const problems: string[] = [];
-    beforeAll(async () => {
-      browser = await chromium.launch({ executablePath: executablePath!, args: ['--no-sandbox'] });
-    }, 60_000);
-    afterAll(() => browser?.close());
+inBrowser(`a report in Chromium${there ? '' : ` ${noChromium}`}`, () => {
+  let browser: Browser;
+  const problems: string[] = [];
+  beforeAll(async () => {
+    browser = await launchChromium();
+  }, 60_000);
+  afterAll(() => browser?.close());
 
-    async function open(colorScheme: 'light' | 'dark', width = 1280): Promise<Page> {
-      const file = path.join(folder, 'report.html');
-      await writeReport(file, await content());
-      const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
-      page.on('console', (message) => problems.push(message.text()));
-      page.on('pageerror', (error) => problems.push(error.message));
-      page.on('request', (request) => {
-        if (!/^(file|data):/.test(request.url())) problems.push(request.url());
-      });
-      await page.goto(pathToFileURL(file).href);
-      await page.waitForFunction('document.documentElement.dataset.drawn');
-      return page;
+  async function open(colorScheme: 'light' | 'dark', width = 1280): Promise<Page> {
+    const file = path.join(folder, 'report.html');
+    await writeReport(file, await content());
+    const page = await browser.newPage({ colorScheme, viewport: { width, height: 900 } });
+    page.on('console', (message) => problems.push(message.text()));
+    page.on('pageerror', (error) => problems.push(error.message));
+    page.on('request', (request) => {
+      if (!/^(file|data):/.test(request.url())) problems.push(request.url());
+    });
+    await page.goto(pathToFileURL(file).href);
+    await page.waitForFunction('document.documentElement.dataset.drawn');
+    return page;
+  }
+
+  it('draws its curves without network or errors, light and dark', async () => {
+    for (const scheme of ['light', 'dark'] as const) {
+      const page = await open(scheme);
+      expect(problems).toEqual([]);
+      expect(await page.title()).toBe('Digits');
+      // Loss, accuracy, rocAuc, learning rate; ROC, reliability; the finder.
+      expect(await page.locator('.plot canvas').count()).toBe(7);
+      const inks = await page.evaluate<number[]>(coloursOfCanvases);
+      for (const colours of inks) expect(colours).toBeGreaterThan(10);
+      // The text is readable on its background: the contrast that WCAG asks of body text.
+      expect(await page.evaluate(contrastOf('.quiet'))).toBeGreaterThan(4.5);
+      expect(await page.evaluate(contrastOf('table.confusion td.strong'))).toBeGreaterThan(3);
+      const shot = await page.screenshot({ fullPage: true });
+      expect(shot.length).toBeGreaterThan(50_000);
+      await page.close();
     }
+  }, 60_000);
 
-    it('draws its curves without network or errors, light and dark', async () => {
-      for (const scheme of ['light', 'dark'] as const) {
-        const page = await open(scheme);
-        expect(problems).toEqual([]);
-        expect(await page.title()).toBe('Digits');
-        // Loss, accuracy, rocAuc, learning rate; ROC, reliability; the finder.
-        expect(await page.locator('.plot canvas').count()).toBe(7);
-        const inks = await page.evaluate<number[]>(coloursOfCanvases);
-        for (const colours of inks) expect(colours).toBeGreaterThan(10);
-        // The text is readable on its background: the contrast that WCAG asks of body text.
-        expect(await page.evaluate(contrastOf('.quiet'))).toBeGreaterThan(4.5);
-        expect(await page.evaluate(contrastOf('table.confusion td.strong'))).toBeGreaterThan(3);
-        const shot = await page.screenshot({ fullPage: true });
-        expect(shot.length).toBeGreaterThan(50_000);
-        await page.close();
-      }
-    }, 60_000);
+  it('has headings, named tables and words for its pictures', async () => {
+    const page = await open('light');
+    expect(await page.getByRole('heading', { level: 2 }).allTextContents()).toEqual([
+      'Training',
+      'Classes',
+      'Scores and probabilities',
+      'Samples',
+      'Learning rate',
+      'Model',
+      'Settings',
+    ]);
+    const loss = page.getByRole('img', { name: /^loss\. Training from 2\.000 to 0\.2500/ });
+    expect(await loss.count()).toBe(1);
+    const confusion = page.getByRole('table', { name: /Confusion matrix/ });
+    expect(await confusion.getByRole('columnheader').count()).toBe(3);
+    expect(await confusion.getByRole('cell', { name: '17' }).count()).toBe(1);
+    await page.getByText('All numbers as a table').click();
+    const epochs = page.getByRole('table', { name: 'Every epoch' });
+    expect(await epochs.getByRole('row').count()).toBe(9);
+    expect(await epochs.getByRole('row').nth(8).textContent()).toContain('0.3650');
+    expect(await page.locator('.samples li.wrong').textContent()).toContain('✗ another');
+    const images = await page.evaluate(
+      '[...document.querySelectorAll(".samples img")].map((image) => image.naturalWidth)',
+    );
+    expect(images).toEqual([28, 28, 28, 28, 28, 28]);
+    await page.close();
+  }, 60_000);
 
-    it('has headings, named tables and words for its pictures', async () => {
-      const page = await open('light');
-      expect(await page.getByRole('heading', { level: 2 }).allTextContents()).toEqual([
-        'Training',
-        'Classes',
-        'Scores and probabilities',
-        'Samples',
-        'Learning rate',
-        'Model',
-        'Settings',
-      ]);
-      const loss = page.getByRole('img', { name: /^loss\. Training from 2\.000 to 0\.2500/ });
-      expect(await loss.count()).toBe(1);
-      const confusion = page.getByRole('table', { name: /Confusion matrix/ });
-      expect(await confusion.getByRole('columnheader').count()).toBe(3);
-      expect(await confusion.getByRole('cell', { name: '17' }).count()).toBe(1);
-      await page.getByText('All numbers as a table').click();
-      const epochs = page.getByRole('table', { name: 'Every epoch' });
-      expect(await epochs.getByRole('row').count()).toBe(9);
-      expect(await epochs.getByRole('row').nth(8).textContent()).toContain('0.3650');
-      expect(await page.locator('.samples li.wrong').textContent()).toContain('✗ another');
-      const images = await page.evaluate(
-        '[...document.querySelectorAll(".samples img")].map((image) => image.naturalWidth)',
-      );
-      expect(images).toEqual([28, 28, 28, 28, 28, 28]);
-      await page.close();
-    }, 60_000);
-
-    it('fits a phone', async () => {
-      const page = await open('light', 390);
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
-      await page.close();
-    }, 60_000);
-  },
-);
+  it('fits a phone', async () => {
+    const page = await open('light', 390);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
+    await page.close();
+  }, 60_000);
+});
 
 // What runs in the page is text: the types of browsers are not those of Node.
 const coloursOfCanvases = `[...document.querySelectorAll('.plot canvas')].map((canvas) => {
