@@ -1,6 +1,8 @@
 /** The fetch handler: a standard Request in, a standard Response out, so it runs wherever fetch handlers do. */
 import { cors } from 'hono/cors';
 import type { MiddlewareHandler } from 'hono';
+import { CachedAnswers, noAnswers } from './cache/answers.ts';
+import type { CacheOptions } from './cache/answers.ts';
 import { RequestError, errorBody } from './error.ts';
 import { requireKey } from './middleware/keys.ts';
 import type { Keys } from './middleware/keys.ts';
@@ -54,6 +56,8 @@ export interface ServeOptions {
   readonly concurrency?: ConcurrencyOptions;
   /** Milliseconds for each request. Left out: no limit of the handler's own. */
   readonly timeout?: number;
+  /** Keeps predictions and gives them again to the same request. Left out: every request is computed. */
+  readonly cache?: CacheOptions;
   /** One entry a request: `true` prints JSON lines. */
   readonly log?: boolean | Log;
   /** `GET /metrics` for Prometheus. Default: not there. */
@@ -100,6 +104,14 @@ export function serve(options: ServeOptions): Server {
     models,
     metrics,
     maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes ?? 4 * 1024 * 1024),
+    answers:
+      options.cache === undefined
+        ? noAnswers
+        : new CachedAnswers(options.cache, {
+            metrics,
+            onError,
+            isPrivate: options.keys !== undefined,
+          }),
     onError,
   };
   const router = new Router();
@@ -203,11 +215,19 @@ function corsOf({ origin, maxAge = 600 }: CorsOptions): MiddlewareHandler<State>
     allowMethods: ['GET', 'POST'],
     allowHeaders: [
       'authorization',
+      'cache-control',
       'content-type',
+      'if-none-match',
       'inference-header-content-length',
       'x-request-id',
     ],
-    exposeHeaders: ['inference-header-content-length', 'retry-after', 'x-request-id'],
+    exposeHeaders: [
+      'cache-status',
+      'etag',
+      'inference-header-content-length',
+      'retry-after',
+      'x-request-id',
+    ],
     maxAge,
   });
 }

@@ -3,6 +3,7 @@ export { serve } from './handler.ts';
 export type { CorsOptions, Handler, ServeOptions, Server } from './handler.ts';
 export { batched } from './batch/batched.ts';
 export type { BatchingOptions } from './batch/batched.ts';
+export type { AnswerCache, CacheOptions } from './cache/answers.ts';
 export type {
   Decoder,
   InputArray,
@@ -42,7 +43,7 @@ export type {
   TextTokenizer,
 } from './text/model.ts';
 export { storedModel } from './weights/stored.ts';
-export type { StoredModelOptions } from './weights/stored.ts';
+export type { StoredModel, StoredModelOptions } from './weights/stored.ts';
 export { assetsStore, httpStore, kvStore, r2Store } from './weights/stores.ts';
 export type {
   BucketLike,

@@ -2,7 +2,7 @@
 import { bfloat16Value, dtypeInfo, float16Value, isDType } from '@hebb/core';
 import type { HostArray } from '@hebb/core';
 import { PlayerError } from '@hebb/runtime';
-import { badInput } from './error.ts';
+import { RequestError, badInput } from './error.ts';
 import { toElements } from './input.ts';
 import type { ServedModel, ServedValue } from './model.ts';
 
@@ -21,6 +21,11 @@ export async function runModel(
   try {
     return await model.run(inputs, signal === undefined ? {} : { signal });
   } catch (error) {
+    if (signal?.aborted === true && error === signal.reason) {
+      throw error instanceof RequestError
+        ? error
+        : new RequestError(499, 'aborted', 'the client went away');
+    }
     if (error instanceof PlayerError && (error.code === 'shape' || error.code === 'input')) {
       throw badInput(error.message);
     }

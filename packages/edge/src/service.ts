@@ -1,4 +1,5 @@
 /** What all protocols of a handler share. */
+import type { Answers } from './cache/answers.ts';
 import type { Metrics } from './middleware/metrics.ts';
 import type { Loadable } from './model.ts';
 import type { Loaded, Models } from './models.ts';
@@ -8,6 +9,8 @@ export interface Service {
   readonly models: Models;
   readonly metrics: Metrics;
   readonly maxBodyBytes: number;
+  /** Answers that are kept. */
+  readonly answers: Answers;
   /** Told about failures that a client only sees as "internal error". */
   readonly onError: (error: unknown, request: Request) => void;
 }

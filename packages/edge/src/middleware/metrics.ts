@@ -84,6 +84,7 @@ export class Metrics {
   readonly loads = new Counter('hebb_model_loads_total', 'Loads of models.');
   readonly loadTime = new Histogram('hebb_model_load_seconds', 'Time that loads took.');
   readonly tokens = new Counter('hebb_tokens_total', 'Tokens of prompts and texts.');
+  readonly cache = new Counter('hebb_cache_total', 'Predictions by what the cache had of them.');
 
   /** The text that Prometheus scrapes. */
   toString(): string {
@@ -102,6 +103,7 @@ export class Metrics {
       this.loads,
       this.loadTime,
       this.tokens,
+      this.cache,
     ];
     const text = all.map((metric) => {
       const { name, help, type } = metric;

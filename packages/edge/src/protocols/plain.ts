@@ -48,12 +48,17 @@ export async function predict(
   }
   const body = await readBody(c.req.raw, service.maxBodyBytes);
   if (body.length === 0) throw badInput('the body is empty');
-  const { model } = await loadFor(c, service.models, name);
-  const inputs =
-    decoder === undefined
-      ? jsonInputs(parseJson(body), model.inputs)
-      : { [model.inputs[0]!.name]: toServed(await decodeWith(decoder, body), model.inputs[0]!) };
-  return c.json(await answer(name, await runModel(model, inputs, c.get('signal')), entry.labels));
+  const read = decoder === undefined ? { json: parseJson(body) } : { bytes: body };
+  const version = service.models.current(name);
+  const asked = { model: name, version, form: ['predict', type], body: read };
+  return service.answers.get(c, asked, async () => {
+    const { model } = await loadFor(c, service.models, name, version);
+    const inputs =
+      decoder === undefined
+        ? jsonInputs(read.json, model.inputs)
+        : { [model.inputs[0]!.name]: toServed(await decodeWith(decoder, body), model.inputs[0]!) };
+    return c.json(await answer(name, await runModel(model, inputs, c.get('signal')), entry.labels));
+  });
 }
 
 export function plainRoutes(router: Router, service: Service): void {

@@ -55,16 +55,26 @@ export function v2Routes(router: Router, service: Service): void {
       return c.json({ name, ready }, ready ? 200 : 503);
     });
     router.post(`${base}/infer`, async (c) => {
-      models.entry(c.req.param('name')!, c.req.param('version'));
+      const name = c.req.param('name')!;
+      const version = models.version(name, c.req.param('version'));
       const body = await readBody(c.req.raw, service.maxBodyBytes);
-      const { name, version, model } = await loaded(c);
-      const request = readRequest(c.req.header(lengthHeader), body, model);
-      const outputs = await runModel(model, request.inputs, c.get('signal'));
-      try {
-        return await respond({ name, version, request, outputs });
-      } finally {
-        disposeAll(outputs);
-      }
+      if (body.length === 0) throw badInput('the body is empty');
+      const header = c.req.header(lengthHeader);
+      const read = header === undefined ? { json: parseJson(body) } : { bytes: body };
+      const asked = { model: name, version, form: ['infer', header], body: read };
+      return service.answers.get(c, asked, async () => {
+        const { model } = await loadFor(c, models, name, version);
+        const request =
+          header === undefined
+            ? readFields(read.json, undefined, model)
+            : readRequest(header, body, model);
+        const outputs = await runModel(model, request.inputs, c.get('signal'));
+        try {
+          return await respond({ name, version, request, outputs });
+        } finally {
+          disposeAll(outputs);
+        }
+      });
     });
   }
 }
@@ -102,13 +112,7 @@ interface InferRequest {
   readonly outputs: readonly Wanted[];
 }
 
-function readRequest(
-  header: string | undefined,
-  body: Uint8Array,
-  model: ServedModel,
-): InferRequest {
-  if (body.length === 0) throw badInput('the body is empty');
-  if (header === undefined) return readFields(parseJson(body), undefined, model);
+function readRequest(header: string, body: Uint8Array, model: ServedModel): InferRequest {
   const length = /^\d{1,10}$/.test(header) ? Number(header) : NaN;
   if (!(length <= body.length)) {
     throw badInput(`${lengthHeader} is the length of the JSON at the body's beginning`);
