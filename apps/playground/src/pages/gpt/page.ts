@@ -1,0 +1,14 @@
+import type { Services } from '../../page.ts';
+import { el } from '../../ui/dom.ts';
+
+export const title = 'A small GPT';
+
+export function mount(root: HTMLElement, services: Services): void {
+  const line = el('p', {}, 'Starting …');
+  root.append(line);
+  services.work('gpt', {
+    ready: async (api) => {
+      line.textContent = `Computes on ${await api.backend()}.`;
+    },
+  });
+}
