@@ -67,6 +67,8 @@ export type Decoder = (body: Uint8Array) => InputArray | Promise<InputArray>;
 export interface ModelEntry {
   /** Loads the model; called once, at the first request that needs it, and again after a failure. */
   readonly load: () => Promise<ServedModel> | ServedModel;
+  /** Lets go of what the entry itself keeps of the model. */
+  readonly unload?: () => void;
   readonly description?: string;
   /** Names of the classes, when the first output holds one score a class. */
   readonly labels?: readonly string[];
@@ -77,6 +79,7 @@ export interface ModelEntry {
 /** What can be loaded. */
 export interface Loadable {
   readonly load: () => unknown;
+  readonly unload?: () => void;
 }
 
 /** Several versions of one model under one name. */

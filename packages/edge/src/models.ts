@@ -1,5 +1,6 @@
 /** The models that a handler serves: loaded when they are first needed, in versions that can be switched. */
 import { RequestError } from './error.ts';
+import { Flight } from './flight.ts';
 import type { Loadable, ModelEntry, VersionedEntry } from './model.ts';
 
 /** A version of a model that has been loaded. */
@@ -30,7 +31,7 @@ export class Models<E extends Loadable = ModelEntry> {
   readonly names: readonly string[];
   readonly #entries: ReadonlyMap<string, VersionedEntry<E>>;
   readonly #current = new Map<string, string>();
-  readonly #pending = new Map<string, Promise<ModelOf<E>>>();
+  readonly #flights = new Map<string, Flight<ModelOf<E>>>();
   readonly #loaded = new Map<string, ModelOf<E>>();
   readonly #options: ModelsOptions;
   #ready: Promise<unknown> | undefined;
@@ -68,6 +69,11 @@ export class Models<E extends Loadable = ModelEntry> {
     return this.#current.get(name)!;
   }
 
+  /** The version that a name or alias means; the current one where none is given. @throws RequestError 404. */
+  version(name: string, version?: string): string {
+    return this.#versionOf(name, version);
+  }
+
   entry(name: string, version?: string): E {
     return this.#entryOf(name).versions[this.#versionOf(name, version)]!;
   }
@@ -84,14 +90,9 @@ export class Models<E extends Loadable = ModelEntry> {
     const model = this.#loaded.get(key);
     if (model !== undefined) return { name, version: found, entry, model };
     onWait?.();
-    let pending = this.#pending.get(key);
-    if (pending === undefined) {
-      pending = this.#start(name, found, entry);
-      this.#pending.set(key, pending);
-      const forget = (): void => void this.#pending.delete(key);
-      pending.then(forget, forget);
-    }
-    const loaded = await pending;
+    const flight = this.#flights.get(key) ?? new Flight();
+    this.#flights.set(key, flight);
+    const loaded = await flight.join(() => this.#start(name, found, entry));
     this.#loaded.set(key, loaded);
     return { name, version: found, entry, model: loaded };
   }
@@ -121,6 +122,7 @@ export class Models<E extends Loadable = ModelEntry> {
 
   /** Lets go of a loaded version: the next request that needs it loads it again. */
   unload(name: string, version?: string): void {
+    this.entry(name, version).unload?.();
     this.#loaded.delete(JSON.stringify([name, this.#versionOf(name, version)]));
   }
 

@@ -13,9 +13,12 @@ export { load, sendRequest } from './load.ts';
 export type { LoadAnswer, LoadOptions, LoadReport, LoadRequest } from './load.ts';
 export { cpuOf, memoryBelow, memoryOf } from './processes.ts';
 export type { ProcessMemory } from './processes.ts';
+export { storeWeights } from './weights/write.ts';
+export type { StoreWeightsOptions, StoredWeights } from './weights/write.ts';
 export { bundleSize } from './bundle.ts';
 export type { BundleOptions, BundleSize } from './bundle.ts';
 export { coldStart, withBareWorker } from './bare.ts';
+export type { Heap } from './inspector.ts';
 export type { BarePair, BareWorker, ColdStart, ColdStartOptions } from './bare.ts';
 
 export interface StartWorkerOptions {

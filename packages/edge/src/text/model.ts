@@ -51,6 +51,8 @@ export interface ChatMessage {
 export interface TextEntry extends Loadable {
   /** Loads the model; called once, at the first request that needs it, and again after a failure. */
   readonly load: () => TextModel | Promise<TextModel>;
+  /** Lets go of what the entry itself keeps of the model. */
+  readonly unload?: () => void;
   /** The prompt of a conversation. Default: `ROLE: CONTENT` a line, and `assistant:` for what comes. */
   readonly chatTemplate?: (messages: readonly ChatMessage[]) => string;
   /** Texts that end an answer in a conversation. Default with the default template: a line break. */
