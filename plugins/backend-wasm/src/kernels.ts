@@ -17,6 +17,8 @@ export type PlainKernel = Exclude<Kernel, ScanKernel>;
 export interface KernelPhase {
   readonly items: number;
   readonly scratch: number;
+  /** Items that are best run in one call, counted from the first item on. */
+  readonly together: number;
   /** Parameters: addresses of the buffers, scratch, begin, end. */
   readonly call: FunctionRef;
 }
@@ -93,7 +95,7 @@ export class KernelLibrary {
         ? { shared: 0, phases: [loopKernel(kernel, this.#helpers, access)] }
         : routine(kernel, this.#helpers, access);
     const { phases } = build({ pointer: () => i32.const(0), dtype });
-    return phases.flatMap(({ items, scratch }, i) => {
+    return phases.flatMap(({ items, scratch, together = 1 }, i) => {
       if (items === 0) return [];
       const params = [...buffers, 'own', 'begin', 'end'].map(() => 'i32' as const);
       const call = this.#helpers.module.function({ params }, (f, ...given) => {
@@ -106,7 +108,7 @@ export class KernelLibrary {
             : i32.const(0);
         build({ pointer, dtype }).phases[i]!.emit(f, begin!, end!, { own: own!, shared });
       });
-      return [{ items, scratch, call }];
+      return [{ items, scratch, together, call }];
     });
   }
 }

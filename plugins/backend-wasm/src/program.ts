@@ -123,8 +123,8 @@ interface Phase extends KernelPhase {
   readonly buffers: readonly number[];
   /** Runs on the first thread alone. */
   readonly serial: boolean;
-  /** Calls that its items are divided into. */
-  readonly parts: number;
+  /** Items of one call. */
+  readonly step: number;
 }
 
 type Step =
@@ -238,13 +238,14 @@ class Generator {
       const serial = flops + bytes / 4 < worthDividing;
       const { buffers, phases } = this.#kernels.of(program, kernel);
       return phases.map((found): Step => {
-        const parts = Math.min(found.items, mostParts, Math.ceil(flops / flopsOfPart));
+        const parts = Math.max(1, Math.min(mostParts, Math.ceil(flops / flopsOfPart)));
+        const { items, together } = found;
         const phase: Phase = {
           ...found,
           program,
           buffers,
-          parts: Math.max(1, parts),
-          serial: serial || found.items < 2,
+          step: Math.ceil(items / parts / together) * together,
+          serial: serial || items < 2,
         };
         this.#scratch = Math.max(this.#scratch, found.scratch);
         this.#announce(kernel, phase);
@@ -315,7 +316,7 @@ class Runner {
 
   #phase(phase: Phase, table: I32, alone: boolean): void {
     const f = this.#f;
-    const { items, call, parts } = phase;
+    const { items, call, step } = phase;
     const count = i32.const(items);
     const run = (begin: I32, end: I32): void =>
       f.call(call, ...addresses(phase, table), this.#kernelScratch, begin, end);
@@ -323,15 +324,21 @@ class Runner {
       const share = (number: I32): I32 => i32.divU(i32.mul(count, number), this.#threads);
       const begin = alone ? i32.const(0) : f.local('i32', share(this.#thread));
       const end = alone ? count : f.local('i32', share(i32.add(this.#thread, i32.const(1))));
-      if (parts === 1) {
+      if (step >= items) {
         if (alone) run(begin, end);
         else f.if(i32.ltU(begin, end), () => run(begin, end));
         return;
       }
-      const step = Math.ceil(items / parts);
-      f.for(begin, end, step, (first) => {
-        const last = f.local('i32', i32.add(first, i32.const(step)));
-        run(first, select(last, end, i32.ltS(last, end)));
+      // Counted from the first item of all threads, so that what belongs together is not cut.
+      const number = (item: I32): I32 => f.let(i32.divU(item, i32.const(step)));
+      const stop = number(i32.add(end, i32.const(step - 1)));
+      f.for(number(begin), stop, 1, (part) => {
+        const first = f.let(i32.mul(part, i32.const(step)));
+        const last = f.let(i32.add(first, i32.const(step)));
+        run(
+          f.let(select(first, begin, i32.gtS(first, begin))),
+          f.let(select(last, end, i32.ltS(last, end))),
+        );
       });
     });
   }

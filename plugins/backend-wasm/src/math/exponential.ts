@@ -21,12 +21,14 @@ const ln2Low = -2.12194440054690583e-4;
 const expTail = [0.49999994, 0.1666652, 0.041668393, 0.008368781, 0.0013814465];
 /** (log((1 + s) / (1 - s)) - 2 s) / s³ in s². */
 const logTail = [0.6666666, 0.40000337, 0.28537238, 0.23583572];
+/** (2ʳ - 1 - r ln 2) / r² on |r| <= 1/2. */
+const powerTail = [0.24022648, 0.05550362, 0.009618527, 0.0013390275, 0.0001532099];
 /** 1.5 · 2²³: adding it rounds to an integer, which then stands in the low bits. */
 const rounderBits = 0x4b400000;
 
 interface Reduced {
-  /** n as float and as integer. */
   readonly n: Vectors;
+  /** n as integer in the low bits, for `powerOfTwo`. */
   readonly whole: Vectors;
   readonly r: Vectors;
   readonly tail: Vectors;
@@ -35,9 +37,8 @@ interface Reduced {
 /** x = n ln 2 + r, and the polynomial r²·(…) of exp(r) - 1 = r + r²·(…). */
 function reduce(w: Wide, x: Vectors): Reduced {
   const magic = w.int(rounderBits);
-  const shifted = w.madd(x, w.float(Math.LOG2E), magic);
-  const n = w.sub(shifted, magic);
-  const whole = w.each(shifted, (value) => i32x4.sub(value, magic));
+  const whole = w.madd(x, w.float(Math.LOG2E), magic);
+  const n = w.sub(whole, magic);
   const r = w.nmadd(n, w.float(ln2Low), w.nmadd(n, w.float(ln2High), x));
   const tail = w.mul(w.polynomial(r, expTail), w.mul(r, r));
   return { n, whole, r, tail };
@@ -127,10 +128,10 @@ export function tanh(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
   return w.each(q, (value, i) => f32x4.div(value, below[i]!));
 }
 
-/** log(erfc(t)) / t on [0, 4]. */
+/** log2(erfc(t)) / t on [0, 4]. */
 const erfcLog = [
-  -1.1283792, -0.6366194, -0.10277784, 0.01915309, 0.00016035278, -0.001666987, 0.00063281594,
-  -0.00011763569, 9.255667e-6,
+  -1.627907, -0.9184477, -0.14827707, 0.027632069, 0.00023134016, -0.0024049538, 0.00091296044,
+  -0.00016971242, 1.3353105e-5,
 ];
 
 /** 2/√π ∫₀ˣ exp(-t²) dt = 1 - erfc(x), erfc by its logarithm. Beyond 4 it is ±1 to the last bit. */
@@ -138,7 +139,20 @@ export function erf(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
   const w = new Wide(f, t);
   const most = w.float(4);
   const a = w.each(list, (x) => f32x4.pmin(f32x4.abs(x), most));
-  const e = expm1Bounded(w, w.mul(w.polynomial(a, erfcLog), a));
+  const power = w.mul(w.polynomial(a, erfcLog), a);
+  // The power is n + r, and erfc = 2ⁿ (1 + q).
+  const magic = w.int(rounderBits);
+  const whole = w.add(power, magic);
+  const r = w.sub(power, w.sub(whole, magic));
+  const tail = w.mul(w.polynomial(r, powerTail), w.mul(r, r));
+  const q = w.madd(r, w.float(Math.LN2), tail);
+  const scale = w.powerOfTwo(whole);
+  const one = w.float(1);
+  const y = w.nmadd(
+    scale,
+    q,
+    w.each(scale, (value) => f32x4.sub(one, value)),
+  );
   const sign = w.float(-0);
-  return w.each(list, (x, i) => v128.or(f32x4.abs(e[i]!), v128.and(x, sign)));
+  return w.each(list, (x, i) => v128.or(y[i]!, v128.and(x, sign)));
 }

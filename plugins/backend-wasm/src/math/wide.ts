@@ -56,11 +56,11 @@ export class Wide {
     const least = this.float(low);
     return this.each(below, (value) => f32x4.pmax(value, least));
   }
-  /** 2 to an integer power between -126 and 127. */
+  /** 2 to an integer power between -126 and 127, of which the lowest nine bits are read. */
   powerOfTwo(n: Vectors): Vectors {
-    const bias = this.int(127);
-    const biased = this.each(n, (value) => i32x4.add(value, bias));
-    return this.each(biased, (value) => i32x4.shl(value, i32.const(23)));
+    const one = this.float(1);
+    const shifted = this.each(n, (value) => i32x4.shl(value, i32.const(23)));
+    return this.each(shifted, (value) => i32x4.add(value, one));
   }
 
   /**

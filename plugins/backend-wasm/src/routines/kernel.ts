@@ -14,6 +14,8 @@ export interface KernelPlan {
   readonly items: number;
   /** Bytes of scratch memory that each thread needs for itself. */
   readonly scratch: number;
+  /** So many neighbours share what the first of them prepares, if they are run in one call; default 1. */
+  readonly together?: number;
   /** Writes the code for items begin to end - 1. */
   emit(f: FunctionBuilder, begin: I32, end: I32, scratch: Scratch): void;
 }

@@ -13,7 +13,7 @@ import { aligned } from './kernel.ts';
 import type { KernelPlan } from './kernel.ts';
 import { packPanel, packRows } from './pack.ts';
 import { evenParts, forParts, minimum, partStart, sharedParts } from './parts.ts';
-import { storeRow } from './store.ts';
+import { storeTile, tileBytes } from './store.ts';
 import { emitTile, maxRows, widestTile } from './tile.ts';
 import type { Target } from './target.ts';
 
@@ -70,6 +70,7 @@ function tiled(spec: MatmulSpec, target: Target, pack: boolean): KernelPlan {
 
   const emit: KernelPlan['emit'] = (f, begin, end, { own: scratch }) => {
     const packedA = f.let(i32.add(scratch, i32.const(blockBytes)));
+    const heldSums = i32.add(packedA, i32.const(rowBytes));
     const [pa, pb] = [f.local('i32'), f.local('i32')];
     const [firstPanel, endPanel] = [f.local('i32'), f.local('i32')];
     const batchRow = f.local('i32');
@@ -110,18 +111,12 @@ function tiled(spec: MatmulSpec, target: Target, pack: boolean): KernelPlan {
             },
           ],
         });
-        sums.forEach((list, r) =>
-          storeRow(
-            f,
-            store,
-            list.map((value, j) => ({
-              value,
-              row: i32.add(i32.add(batchRow, row), i32.const(r)),
-              column: i32.add(column, i32.const(j * 4)),
-              lanes: Math.min(4, columns - j * 4),
-            })),
-          ),
-        );
+        const first = f.let(i32.add(batchRow, row));
+        storeTile(f, store, sums, heldSums, (j) => ({
+          row: first,
+          column: i32.add(column, i32.const(j * 4)),
+          lanes: Math.min(4, columns - j * 4),
+        }));
       });
     };
 
@@ -153,7 +148,8 @@ function tiled(spec: MatmulSpec, target: Target, pack: boolean): KernelPlan {
   };
   return {
     items: m === 0 || n === 0 ? 0 : batch.size * blocks.count * rowBlocks.count,
-    scratch: blockBytes + rowBytes,
+    scratch: blockBytes + rowBytes + tileBytes(store, rowTiles.largest, vectors),
+    together: pack ? rowBlocks.count : 1,
     emit,
   };
 }

@@ -1,5 +1,5 @@
 /** Where the sums of a routine go: stored as they are, or handed to code that runs on each of them. */
-import { i32 } from '../wasm/index.ts';
+import { i32, v128 } from '../wasm/index.ts';
 import type { FunctionBuilder, I32, V128 } from '../wasm/index.ts';
 
 /** Four neighbours of one row of results, of which the first `lanes` exist. */
@@ -27,6 +27,42 @@ export function storeRow(
 ): void {
   if (store.together !== undefined && results.length > 1) store.together(f, results);
   else for (const result of results) store(f, result);
+}
+
+/** Scratch memory that `storeTile` needs. */
+export const tileBytes = (store: StoreResult, rows: number, vectors: number): number =>
+  store.together === undefined ? 0 : rows * vectors * 16;
+
+/**
+ * Stores the sums of a tile; `place` says where those of its first row stand. Long code runs in a loop over
+ * the rows, with the sums in memory: written out for each row it would make the engine move the waiting
+ * ones between registers and stack all the time.
+ */
+export function storeTile(
+  f: FunctionBuilder,
+  store: StoreResult,
+  sums: readonly (readonly V128[])[],
+  scratch: I32,
+  place: (vector: number) => Omit<ResultVector, 'value'>,
+): void {
+  const results = (row: number, values: readonly V128[], turn: I32): ResultVector[] =>
+    values.map((value, j) => {
+      const at = place(j);
+      return { ...at, value, row: i32.add(at.row, i32.add(turn, i32.const(row))) };
+    });
+  if (store.together === undefined || sums.length === 1) {
+    sums.forEach((list, row) => storeRow(f, store, results(row, list, i32.const(0))));
+    return;
+  }
+  const width = sums[0]!.length * 16;
+  sums.forEach((list, row) =>
+    list.forEach((value, j) => f.store('v128', scratch, value, row * width + j * 16)),
+  );
+  f.for(i32.const(0), i32.const(sums.length), 1, (turn) => {
+    const from = f.let(i32.add(scratch, i32.mul(turn, i32.const(width))));
+    const values = sums[0]!.map((_, j) => f.let(v128.load(from, j * 16)));
+    storeRow(f, store, results(0, values, turn));
+  });
 }
 
 /** Writes the first lanes of a vector of 32-bit elements. */
