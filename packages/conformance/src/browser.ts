@@ -70,6 +70,8 @@ export function chromiumArguments(gpu?: PageGpu): string[] {
   }
 }
 
+const driverVariables = ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES', 'LD_LIBRARY_PATH'];
+
 /** A headless Chromium; close it in the end. @throws HebbError where there is none. */
 export async function launchChromium(gpu?: PageGpu): Promise<Browser> {
   const executablePath = await chromiumPath();
@@ -79,7 +81,10 @@ export async function launchChromium(gpu?: PageGpu): Promise<Browser> {
     });
   }
   const { chromium } = await import('playwright-core');
-  return chromium.launch({ executablePath, args: chromiumArguments(gpu) });
+  const env = { ...process.env };
+  // Drivers that tests in Node have chosen for themselves: Chromium brings its own along.
+  if (gpu === 'software') for (const name of driverVariables) delete env[name];
+  return chromium.launch({ executablePath, args: chromiumArguments(gpu), env });
 }
 
 /** One script for a page from a TypeScript or JavaScript file and all that it imports. */
