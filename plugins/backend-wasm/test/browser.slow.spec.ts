@@ -1,4 +1,4 @@
-/** Pages of a real browser: threads where a page is isolated, one thread where it is not. */
+/** Pages of a real browser and their workers: threads where a page is isolated, one thread where it is not. */
 import {
   bundleForBrowser,
   chromiumPath,
@@ -8,7 +8,7 @@ import {
 } from '@hebb/conformance/browser';
 import type { PageResult } from './fixtures/page.ts';
 
-async function visit(isolated: boolean): Promise<PageResult> {
+async function visit(isolated: boolean): Promise<PageResult[]> {
   const script = await bundleForBrowser(new URL('fixtures/page.ts', import.meta.url));
   const site = await serveSite(
     (path) => (path === '/page.js' ? script : '<script type="module" src="/page.js"></script>'),
@@ -19,7 +19,7 @@ async function visit(isolated: boolean): Promise<PageResult> {
     const page = await browser.newPage();
     await page.goto(site.url);
     await page.waitForFunction('globalThis.run !== undefined');
-    return await page.evaluate('run()');
+    return [await page.evaluate('run()'), await page.evaluate('inWorker()')];
   } finally {
     await browser.close();
     await site.close();
@@ -31,11 +31,15 @@ const there = (await chromiumPath()) !== undefined;
   it.each([true, false])(
     'isolated: %s',
     async (isolated) => {
-      const result = await visit(isolated);
-      expect(result.isolated).toBe(isolated);
-      expect(result.threads).toEqual(isolated ? [1, 2] : [1, 1]);
-      expect(result.same).toBe(true);
-      expect(Number.isFinite(result.sums[0])).toBe(true);
+      for (const result of await visit(isolated)) {
+        expect(result.isolated).toBe(isolated);
+        expect(result.threads).toEqual(isolated ? [1, 2] : [1, 1]);
+        expect(result.same).toBe(true);
+        expect(Number.isFinite(result.sums[0])).toBe(true);
+        const [one, two] = result.losses;
+        expect(one!.at(-1)).toBeLessThan(one![0]! / 1e6);
+        expect(two).toEqual(one);
+      }
     },
     60_000,
   );
