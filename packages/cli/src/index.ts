@@ -1,7 +1,7 @@
 /** The `hebb` command as a function, and ahead-of-time compilation. */
 export { main } from './program.ts';
 export type { Output } from './program.ts';
-export { compileFunctions, compileOnnx, writeCompiled } from './ahead/index.ts';
+export { compileFunctions, compileOnnx, storeFor, writeCompiled } from './ahead/index.ts';
 export type {
   AxisSpec,
   BuildOptions,
@@ -14,4 +14,6 @@ export type {
   Simd,
   Sizes,
   StateHolder,
+  StoreKind,
+  WorkerStore,
 } from './ahead/index.ts';

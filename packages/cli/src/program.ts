@@ -7,6 +7,7 @@ import { diff } from './commands/diff.ts';
 import { inspect } from './commands/inspect.ts';
 import { modeNames, quantize } from './commands/quantize.ts';
 import { run } from './commands/run.ts';
+import { upload } from './commands/upload.ts';
 import { computerNames } from './computers.ts';
 import { UsageError } from './errors.ts';
 
@@ -167,7 +168,21 @@ export async function main(
     .option('--step <export>', 'export that describes functions, a training step say')
     .option('--simd <name>', 'relaxed, plain, or both (default: relaxed for workers, else both)')
     .option('--name <name>', 'name of the model; the one in the file when left out')
+    .option('--weights-store <name>', 'where a worker reads its weights: r2, kv, assets')
+    .option('--weights-type <type>', 'how matrices are stored there: float32, float16, int8')
+    .option('--encrypt', 'encrypt them with the key in HEBB_WEIGHTS_KEY')
     .action((model: string, options) => compile(model, options, print));
+  program
+    .command('upload')
+    .description('put the weights of a compiled worker into its store')
+    .argument('<folder>', 'what hebb compile --weights-store wrote')
+    .option('--remote', 'into the one at Cloudflare, instead of the local one of wrangler dev')
+    .option(
+      '--persist-to <folder>',
+      "where the local one is; the folder's .wrangler/state if not said",
+    )
+    .option('--to <name>', 'bucket, or id of the KV namespace, in place of those in wrangler.json')
+    .action((folder: string, options) => upload(folder, options, print));
 
   try {
     await program.parseAsync([...args], { from: 'user' });

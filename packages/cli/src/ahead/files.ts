@@ -4,6 +4,8 @@ import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promise
 import { basename, dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import type { Built } from './build.ts';
+import { objectFolder } from './store.ts';
+import type { WorkerStore } from './store.ts';
 import { wrapperFiles } from './wrapper.ts';
 import type { CompileTarget } from './wrapper.ts';
 
@@ -11,13 +13,16 @@ import type { CompileTarget } from './wrapper.ts';
 const ours = new Set([
   // What `wrangler dev` leaves.
   '.wrangler',
+  'assets',
   'index.d.ts',
   'index.js',
+  'manifest.js',
   'model.plain.wasm',
   'model.relaxed.wasm',
   'model.wasm',
   'package.json',
   'plan.js',
+  'weights',
   'weights.bin',
   'worker.js',
   'wrangler.json',
@@ -27,14 +32,16 @@ const ours = new Set([
  * Writes the folder of a compiled model, beside it first and then renamed into its place: nobody meets half
  * of it. Replaces what an earlier run wrote there, and nothing else. Returns the files by name.
  *
+ * @param store For workers: the weights as their store takes them, from `storeFor`; else they are bundled.
  * @throws UsageError when the folder holds other files; errors of the file system.
  */
 export async function writeCompiled(
   built: Built,
   target: CompileTarget,
   folder: string,
+  store?: WorkerStore,
 ): Promise<ReadonlyMap<string, Uint8Array>> {
-  const files = compiledFiles(built, target);
+  const files = compiledFiles(built, target, store);
   const out = resolve(folder);
   const existing = await entriesOf(out);
   if (existing !== undefined && existing.length > 0) await checkOurs(folder, existing);
@@ -44,7 +51,10 @@ export async function writeCompiled(
   const old = join(dirname(out), `.${basename(out)}.${id}.old`);
   try {
     await mkdir(fresh);
-    for (const [name, bytes] of files) await writeFile(join(fresh, name), bytes, { flush: true });
+    for (const [name, bytes] of files) {
+      await mkdir(dirname(join(fresh, name)), { recursive: true });
+      await writeFile(join(fresh, name), bytes, { flush: true });
+    }
     if (existing !== undefined) await rename(out, old);
     try {
       await rename(fresh, out);
@@ -59,17 +69,34 @@ export async function writeCompiled(
   return files;
 }
 
-/** All files of the folder. */
-export function compiledFiles(built: Built, target: CompileTarget): Map<string, Uint8Array> {
+/**
+ * All files of the folder. With a store the weights are objects for it, in a folder of their own.
+ * @throws UsageError for a store of another target than a worker.
+ */
+export function compiledFiles(
+  built: Built,
+  target: CompileTarget,
+  store?: WorkerStore,
+): Map<string, Uint8Array> {
+  if (store !== undefined && target !== 'worker') {
+    throw new UsageError(`only workers read their weights from a store, not the target ${target}`);
+  }
   const { modules, weights } = built;
+  const whole = store?.stored.plan ?? built.plan;
   const text = new TextEncoder();
   // A worker's module is compiled when it is deployed: there is no choice to make at run time.
-  const plan =
-    target === 'worker' ? { ...built.plan, modules: built.plan.modules.slice(0, 1) } : built.plan;
+  const plan = target === 'worker' ? { ...whole, modules: whole.modules.slice(0, 1) } : whole;
   const files = new Map<string, Uint8Array>();
   for (const { file } of plan.modules) files.set(file, modules.get(file)!);
-  files.set(plan.weights.file, weights);
-  for (const [name, content] of wrapperFiles(plan, target)) files.set(name, text.encode(content));
+  if (store === undefined) files.set(plan.weights.file, weights);
+  else {
+    for (const [key, bytes] of store.stored.objects) {
+      files.set(`${objectFolder(store.kind)}/${key}`, bytes);
+    }
+  }
+  for (const [name, content] of wrapperFiles(plan, target, store)) {
+    files.set(name, text.encode(content));
+  }
   return files;
 }
 

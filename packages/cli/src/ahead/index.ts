@@ -8,5 +8,7 @@ export type { AxisSpec, FunctionSpec, FunctionsSpec, InputSpec, StateHolder } fr
 export { compileOnnx } from './onnx.ts';
 export type { OnnxSpec } from './onnx.ts';
 export type { Sizes } from './shapes.ts';
+export { storeFor, storeKinds } from './store.ts';
+export type { StoreKind, WorkerStore } from './store.ts';
 export { targets } from './wrapper.ts';
 export type { CompileTarget } from './wrapper.ts';

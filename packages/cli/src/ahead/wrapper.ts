@@ -1,5 +1,7 @@
 /** The JavaScript and types around a compiled model. */
 import type { Plan, PlanFunction, Signature, Slot, TensorType } from '@hebb/runtime';
+import { objectFolder } from './store.ts';
+import type { StoreKind, WorkerStore } from './store.ts';
 
 /** Where the code will run, which is how it gets at its files. */
 export type CompileTarget = 'worker' | 'node' | 'browser';
@@ -51,8 +53,42 @@ export async function loadModel() {
 `,
 };
 
+/** What the store's function takes, in a request. */
+const bindings: Readonly<Record<StoreKind, string>> = {
+  r2: 'r2Store(env.WEIGHTS)',
+  kv: 'kvStore(env.WEIGHTS)',
+  assets: 'assetsStore(env.ASSETS)',
+};
+
+/** Bindings are imported, so that `loadModel` needs no arguments; they can be used in requests alone. */
+function storeLoader({ kind, stored }: WorkerStore): string {
+  const key = stored.manifest.encryption === undefined ? '' : '\n    key: () => env.WEIGHTS_KEY,';
+  return `import { env } from 'cloudflare:workers';
+import { ${kind}Store, storedModel } from '@hebb/edge';
+import { manifest } from './manifest.js';
+import module from './model.wasm';
+import { plan } from './plan.js';
+
+export function stored(options = {}) {
+  return storedModel({
+    plan,
+    module,
+    manifest,
+    store: () => ${bindings[kind]},${key}
+    ...options,
+  });
+}
+
+export const { load: loadModel, unload: unloadModel } = stored();
+`;
+}
+
 /** Files of text beside the modules and the weights, by name. */
-export function wrapperFiles(plan: Plan, target: CompileTarget): Map<string, string> {
+export function wrapperFiles(
+  plan: Plan,
+  target: CompileTarget,
+  store?: WorkerStore,
+): Map<string, string> {
   const binaries = [...plan.modules.map(({ file }) => file), plan.weights.file];
   const urls = binaries
     .map(
@@ -62,13 +98,20 @@ export function wrapperFiles(plan: Plan, target: CompileTarget): Map<string, str
     .join('\n');
   const files = new Map([
     ['plan.js', `${banner}export const plan = ${JSON.stringify(plan)};\n`],
-    ['index.js', `${banner}${loaders[target].replace('FILES', urls)}\nexport { plan };\n`],
-    ['index.d.ts', declarations(plan)],
+    [
+      'index.js',
+      `${banner}${store === undefined ? loaders[target].replace('FILES', urls) : storeLoader(store)}\nexport { plan };\n`,
+    ],
+    ['index.d.ts', declarations(plan, store !== undefined)],
     ['package.json', manifest(plan, target)],
   ]);
+  if (store !== undefined) {
+    const text = JSON.stringify(store.stored.manifest);
+    files.set('manifest.js', `${banner}export const manifest = ${text};\n`);
+  }
   if (target === 'worker') {
-    files.set('worker.js', workerScript(plan));
-    files.set('wrangler.json', workerConfiguration(plan));
+    files.set('worker.js', store === undefined ? workerScript(plan) : storeScript(plan));
+    files.set('wrangler.json', workerConfiguration(plan, store?.kind));
   }
   return files;
 }
@@ -110,16 +153,61 @@ const handler = serve({ models: Object.fromEntries(models) });
 export default { fetch: (request) => handler.fetch(request) };
 `;
 
-const workerConfiguration = (plan: Plan): string =>
-  json({ name: slug(plan.name), main: 'worker.js', compatibility_date: '2026-04-01' });
+/** The same, loaded by the first request that needs it: a worker reads nothing before. */
+const storeScript = (plan: Plan): string => `${banner}import { serve } from '@hebb/edge';
+import { loadModel, plan, unloadModel } from './index.js';
+
+const models = plan.functions.map(({ name, inputs, outputs }) => [
+  plan.functions.length === 1 ? ${JSON.stringify(slug(plan.name))} : name,
+  {
+    load: async () => {
+      const model = await loadModel();
+      return { inputs, outputs, run: (given) => model.call(name, given) };
+    },
+    unload: unloadModel,
+  },
+]);
+const handler = serve({
+  models: Object.fromEntries(models),
+  onError: (error) => console.error(error),
+});
+
+export default { fetch: (request) => handler.fetch(request) };
+`;
+
+/** Bucket that `wrangler.json` names. */
+const bucket = 'hebb-weights';
+
+const workerConfiguration = (plan: Plan, kind?: StoreKind): string => {
+  const stores = {
+    r2: { r2_buckets: [{ binding: 'WEIGHTS', bucket_name: bucket }] },
+    // `wrangler deploy` makes the namespace where it has no id.
+    kv: { kv_namespaces: [{ binding: 'WEIGHTS' }] },
+    assets: {
+      assets: {
+        directory: `./${objectFolder('assets')}`,
+        binding: 'ASSETS',
+        // Else anybody could read the weights.
+        run_worker_first: true,
+      },
+    },
+  };
+  return json({
+    name: slug(plan.name),
+    main: 'worker.js',
+    compatibility_date: '2026-04-01',
+    ...(kind === undefined ? {} : stores[kind]),
+  });
+};
 
 // --- types ---
 
 const tuple = (shape: readonly number[]): string => `readonly [${shape.join(', ')}]`;
 
-function declarations(plan: Plan): string {
+function declarations(plan: Plan, isStored: boolean): string {
   const parts = [
     banner,
+    isStored ? "import type { StoredModelOptions } from '@hebb/edge';\n" : '',
     "import type { ArrayOf, HostTensor, Model, Plan, TensorInput } from '@hebb/runtime';\n",
     describe(plan),
     "export interface CompiledModel extends Omit<Model, 'run' | 'call' | 'state' | 'loadState'> {\n",
@@ -138,10 +226,19 @@ function declarations(plan: Plan): string {
   parts.push(
     '/** Makes the model ready to run. Throws PlayerError when files do not belong together. */\n',
     'export declare function loadModel(): Promise<CompiledModel>;\n',
+    isStored ? storedDeclarations : '',
     'export declare const plan: Plan;\n',
   );
   return parts.join('');
 }
+
+const storedDeclarations = `/** Lets go of the model; the next request that needs it loads it again. */
+export declare function unloadModel(): void;
+/** The same with another store, key or times. */
+export declare function stored(
+  options?: Partial<Omit<StoredModelOptions, 'plan' | 'module' | 'manifest'>>,
+): { readonly load: () => Promise<CompiledModel>; readonly unload: () => void };
+`;
 
 function describe({ name, functions }: Plan): string {
   const list = (types: readonly TensorType[]): string =>

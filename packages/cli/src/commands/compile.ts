@@ -6,8 +6,15 @@ import { gzip } from 'node:zlib';
 import { OnnxImportError } from '@hebb/onnx';
 import { importOnnxFile } from '@hebb/onnx/node';
 import type { Plan } from '@hebb/runtime';
-import { compileFunctions, compileOnnx, targets, writeCompiled } from '../ahead/index.ts';
-import type { Built, CompileTarget, FunctionsSpec, Simd } from '../ahead/index.ts';
+import {
+  compileFunctions,
+  compileOnnx,
+  storeFor,
+  storeKinds,
+  targets,
+  writeCompiled,
+} from '../ahead/index.ts';
+import type { Built, CompileTarget, FunctionsSpec, Simd, WorkerStore } from '../ahead/index.ts';
 import { parseSizes } from '../ahead/shapes.ts';
 import { parseValues, withValues } from '../ahead/values.ts';
 import { UsageError } from '../errors.ts';
@@ -25,11 +32,18 @@ export interface CompileOptions {
   readonly step?: string;
   readonly simd?: string;
   readonly name?: string;
+  readonly weightsStore?: string;
+  readonly weightsType?: string;
+  readonly encrypt?: boolean;
 }
 
 const gzipAsync = promisify(gzip);
 /** What Cloudflare gives a worker. */
 const workerMemory = 128 * 2 ** 20;
+/** What a worker takes beside its model: its script, requests, and pieces of weights on their way. */
+const workerOwn = 16 * 2 ** 20;
+/** Where the key of encrypted weights is, so that it stands in no list of commands. */
+const keyVariable = 'HEBB_WEIGHTS_KEY';
 
 /** Compiles and writes the folder, then prints what is in it. */
 export async function compile(
@@ -44,17 +58,25 @@ export async function compile(
   }
   const started = performance.now();
   const built = await compileFile(file, options, simd);
-  checkMemory(built, target);
-  const files = await writeCompiled(built, target, options.out);
+  const store = await storeOf(built, target, options);
+  checkMemory(built, target, store);
+  const files = await writeCompiled(built, target, options.out, store);
   print(signatureTable(built.plan));
   print('');
   const rows: string[][] = [];
   for (const [name, content] of files) {
-    rows.push([name, bytes(content.length), bytes((await gzipAsync(content)).length)]);
+    const isObject = store?.stored.objects.has(name.slice(name.indexOf('/') + 1)) === true;
+    const small = isObject ? '' : bytes((await gzipAsync(content)).length);
+    rows.push([name, bytes(content.length), small]);
   }
   print(table(['file', 'size', 'gzip'], rows, [1, 2]));
   print('');
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (store !== undefined && store.kind !== 'assets') {
+    print(`hebb upload ${options.out} puts the weights where \`wrangler dev\` finds them,`);
+    print(`hebb upload ${options.out} --remote where the deployed worker does`);
+    print('');
+  }
   print(`${options.out}: ${target}, memory ${bytes(built.plan.memory)}, compiled in ${seconds} s`);
 }
 
@@ -141,14 +163,67 @@ async function importSpec(file: string, name: string): Promise<FunctionsSpec> {
   return value as FunctionsSpec;
 }
 
-function checkMemory({ plan, weights }: Built, target: CompileTarget): void {
+const encodings = ['float32', 'float16', 'int8'] as const;
+
+async function storeOf(
+  built: Built,
+  target: CompileTarget,
+  { weightsStore, weightsType = 'float32', encrypt = false }: CompileOptions,
+): Promise<WorkerStore | undefined> {
+  const encoding = encodings.find((name) => name === weightsType);
+  if (encoding === undefined) {
+    throw new UsageError(
+      `unknown type of weights ${JSON.stringify(weightsType)}: there is ${encodings.join(', ')}`,
+    );
+  }
+  if (weightsStore === undefined) {
+    if (encrypt || encoding !== 'float32') {
+      throw new UsageError(
+        '--weights-type and --encrypt are for weights in a store: --weights-store',
+      );
+    }
+    return undefined;
+  }
+  const kind = storeKinds.find((name) => name === weightsStore);
+  if (kind === undefined || target !== 'worker') {
+    const known = storeKinds.join(', ');
+    throw new UsageError(
+      kind === undefined
+        ? `unknown store ${JSON.stringify(weightsStore)}: there is ${known}`
+        : '--weights-store is for --target worker',
+    );
+  }
+  const key = encrypt ? process.env[keyVariable] : undefined;
+  if (encrypt && (key === undefined || Buffer.from(key, 'base64').length !== 32)) {
+    throw new UsageError(
+      `--encrypt takes the key from ${keyVariable}, 32 bytes in base64: openssl rand -base64 32`,
+    );
+  }
+  return storeFor(built, kind, {
+    encoding: encoding === 'float32' ? 'raw' : encoding,
+    ...(key === undefined ? {} : { key }),
+  });
+}
+
+function checkMemory(
+  { plan, weights }: Built,
+  target: CompileTarget,
+  store: WorkerStore | undefined,
+): void {
   if (target !== 'worker') return;
+  if (store !== undefined) {
+    if (plan.memory + workerOwn <= workerMemory) return;
+    throw new UsageError(
+      `the model needs ${bytes(plan.memory)} of memory, a worker has ${bytes(workerMemory)} and takes up to ` +
+        `${bytes(workerOwn)} itself: use a smaller model or --shape, or another --target`,
+    );
+  }
   // The bundled weights stay in memory beside their copy.
   const needed = plan.memory + weights.length;
   if (needed > workerMemory) {
     throw new UsageError(
       `the model needs ${bytes(needed)} (${bytes(plan.memory)} of memory and ${bytes(weights.length)} of ` +
-        `weights), a worker has ${bytes(workerMemory)}: use a smaller model or --shape, or another --target`,
+        `weights), a worker has ${bytes(workerMemory)}: use a smaller model or --shape, --weights-store, or another --target`,
     );
   }
 }
