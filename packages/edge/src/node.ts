@@ -15,6 +15,8 @@ export { cpuOf, memoryBelow, memoryOf } from './processes.ts';
 export type { ProcessMemory } from './processes.ts';
 export { storeWeights } from './weights/write.ts';
 export type { StoreWeightsOptions, StoredWeights } from './weights/write.ts';
+export { uploadWeights } from './weights/upload.ts';
+export type { UploadOptions } from './weights/upload.ts';
 export { bundleSize } from './bundle.ts';
 export type { BundleOptions, BundleSize } from './bundle.ts';
 export { coldStart, withBareWorker } from './bare.ts';
@@ -30,6 +32,10 @@ export interface StartWorkerOptions {
   readonly timeout?: number;
   /** Export conditions for the bundler beside a worker's usual ones. */
   readonly conditions?: readonly string[];
+  /** Folder of the local stores, which is kept; default a new one, which is removed. */
+  readonly persistTo?: string;
+  /** Port of V8's inspector; default some free one. */
+  readonly inspectorPort?: number;
   /** What wrangler prints; `log` shows what the worker logs. Default `warn`. */
   readonly logLevel?: 'warn' | 'log';
 }
@@ -55,9 +61,11 @@ export async function startWorker({
   timeout = 60_000,
   conditions = [],
   logLevel = 'warn',
+  persistTo,
+  inspectorPort = 0,
 }: StartWorkerOptions): Promise<LocalWorker> {
   const started = performance.now();
-  const state = await mkdtemp(join(tmpdir(), 'hebb-worker-'));
+  const state = persistTo ?? (await mkdtemp(join(tmpdir(), 'hebb-worker-')));
   const port = await freePort();
   const child = spawn(
     process.execPath,
@@ -68,7 +76,7 @@ export async function startWorker({
       ...(config === undefined ? [] : ['--config', config]),
       ...['--ip', '127.0.0.1'],
       ...['--port', String(port)],
-      ...['--inspector-port', '0'],
+      ...['--inspector-port', String(inspectorPort)],
       '--show-interactive-dev-session=false',
       ...['--persist-to', state],
       ...['--log-level', logLevel],
@@ -90,7 +98,9 @@ export async function startWorker({
   const stop = async (): Promise<void> => {
     process.off('exit', killNow);
     await kill(child);
-    await rm(state, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    if (persistTo === undefined) {
+      await rm(state, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    }
   };
   // A demo that is interrupted must not leave workerd behind.
   const killNow = (): void => signal(child, 'SIGKILL');
