@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'unauthorized'
   | 'not_found'
   | 'method_not_allowed'
+  | 'not_ready'
   | 'payload_too_large'
   | 'unsupported_media_type'
   | 'rate_limited'
@@ -16,7 +17,7 @@ export type ErrorCode =
   | 'unavailable'
   | 'timeout';
 
-export type ErrorStatus = 400 | 401 | 404 | 405 | 413 | 415 | 429 | 499 | 500 | 503 | 504;
+export type ErrorStatus = 400 | 401 | 404 | 405 | 409 | 413 | 415 | 429 | 499 | 500 | 503 | 504;
 
 export interface RequestErrorOptions {
   /** Headers of the answer, such as `retry-after`. */

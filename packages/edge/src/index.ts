@@ -18,6 +18,12 @@ export type {
 } from './model.ts';
 export { RequestError } from './error.ts';
 export type { ErrorCode, ErrorStatus, RequestErrorOptions } from './error.ts';
+export { batchJobs } from './jobs/jobs.ts';
+export type { JobQueue, Jobs, JobsOptions } from './jobs/jobs.ts';
+export type { JobPart } from './jobs/job.ts';
+export { kvJobs, r2Jobs } from './jobs/store.ts';
+export type { JobBucket, JobNamespace, JobStore, KvJobsOptions, Notes } from './jobs/store.ts';
+export type { QueueBatch, QueueMessage, WorkflowStep } from './jobs/worker.ts';
 export { Models } from './models.ts';
 export type { Loaded, ModelsOptions } from './models.ts';
 export type { Extension, Service } from './service.ts';

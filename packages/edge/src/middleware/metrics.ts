@@ -84,6 +84,11 @@ export class Metrics {
   readonly loads = new Counter('hebb_model_loads_total', 'Loads of models.');
   readonly loadTime = new Histogram('hebb_model_load_seconds', 'Time that loads took.');
   readonly tokens = new Counter('hebb_tokens_total', 'Tokens of prompts and texts.');
+  readonly jobMessages = new Counter(
+    'hebb_job_messages_total',
+    'Parts of jobs by what became of them.',
+  );
+  readonly jobRows = new Counter('hebb_job_rows_total', 'Rows of jobs, answered or in error.');
   readonly cache = new Counter('hebb_cache_total', 'Predictions by what the cache had of them.');
 
   /** The text that Prometheus scrapes. */
@@ -104,6 +109,8 @@ export class Metrics {
       this.loadTime,
       this.tokens,
       this.cache,
+      this.jobMessages,
+      this.jobRows,
     ];
     const text = all.map((metric) => {
       const { name, help, type } = metric;

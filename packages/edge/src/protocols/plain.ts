@@ -80,7 +80,8 @@ export function plainRoutes(router: Router, service: Service): void {
   router.post('/predict', (c) => predict(c, service, only()));
 }
 
-async function answer(
+/** All outputs, and the classes where the model has labels. */
+export async function answer(
   model: string,
   outputs: Record<string, ServedValue>,
   labels: readonly string[] | undefined,
