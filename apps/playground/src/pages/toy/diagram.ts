@@ -2,8 +2,8 @@
 import { button } from '../../ui/controls.ts';
 import { el, svg } from '../../ui/dom.ts';
 import { colour, onTheme } from '../../ui/theme.ts';
-import { features } from './network.ts';
-import type { Feature } from './network.ts';
+import { features } from './settings.ts';
+import type { Feature } from './settings.ts';
 import { paintField } from './paint.ts';
 
 export const mostLayers = 5;

@@ -8,8 +8,8 @@ import type { Api } from '../../worker/works.ts';
 import { datasets, makePoints } from './data.ts';
 import type { DatasetName, Point } from './data.ts';
 import { diagram } from './diagram.ts';
-import { mostPoints, resolution } from './network.ts';
-import type { ActivationName, Feature, Rates, ToyFrame } from './network.ts';
+import { mostPoints, resolution } from './settings.ts';
+import type { ActivationName, Feature, Rates, ToyFrame } from './settings.ts';
 import { plane } from './plane.ts';
 import './toy.css';
 

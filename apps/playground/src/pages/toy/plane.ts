@@ -3,7 +3,7 @@ import { el } from '../../ui/dom.ts';
 import { colour, onTheme } from '../../ui/theme.ts';
 import { extent } from './data.ts';
 import type { Point } from './data.ts';
-import { resolution } from './network.ts';
+import { resolution } from './settings.ts';
 import { paintField } from './paint.ts';
 
 export interface PlaneOptions {

@@ -1,11 +1,11 @@
 /** The toy's part of the worker. */
-import { serial } from '../../worker/serial.ts';
+import { exclusive } from '../../worker/exclusive.ts';
 import { ToyTraining } from './network.ts';
-import type { Architecture, Rates, ToyFrame } from './network.ts';
+import type { Architecture, Rates, ToyFrame } from './settings.ts';
 import type { Point } from './data.ts';
 
 export function create() {
-  const turn = serial();
+  const turn = exclusive();
   let training: ToyTraining | undefined;
   const made = (): ToyTraining => {
     if (training === undefined) throw new Error('There is no network yet: press Reset.');
