@@ -2,6 +2,8 @@
 export { compileGraph } from './compile.ts';
 export type { CompileGraphOptions } from './compile.ts';
 export type * from './ir.ts';
+export { accessesOf } from './access.ts';
+export type { Accesses } from './access.ts';
 export { evaluateIndex, isLinear, rangeOf } from './affine.ts';
 export {
   formatBytes,

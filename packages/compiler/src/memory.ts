@@ -11,16 +11,28 @@ export interface StorageOptions {
   readonly bytesOf?: (dtype: DType) => number;
   /** What addresses in the arena are multiples of; default 64: cache lines, and more than any vector needs. */
   readonly alignment?: number;
+  /**
+   * Bytes of one part of the arena, a multiple of `alignment`; default: it is one part. No buffer crosses from
+   * one part into the next; what is larger than a part (a scan's arena may be) begins with one and fills it and
+   * those after it alone.
+   */
+  readonly partBytes?: number;
+  /** Buffers whose types differ in this number are never in one part; default 0 for all. Wants `partBytes`. */
+  readonly kindOf?: (dtype: DType) => number;
 }
 
 export interface Storage {
   readonly bytesOf: (dtype: DType) => number;
   readonly alignment: number;
+  readonly partBytes: number;
+  readonly kindOf: (dtype: DType) => number;
 }
 
-export const storageOf = ({ bytesOf, alignment }: StorageOptions): Storage => ({
+export const storageOf = ({ bytesOf, alignment, partBytes, kindOf }: StorageOptions): Storage => ({
   bytesOf: bytesOf ?? ((dtype) => dtypeInfo(dtype).bytes),
   alignment: alignment ?? 64,
+  partBytes: partBytes ?? Infinity,
+  kindOf: kindOf ?? (() => 0),
 });
 
 export interface MemoryRequest {
@@ -47,12 +59,12 @@ interface Life {
 }
 
 export function planMemory(request: MemoryRequest): MemoryPlan {
-  const { buffers, kernels, inputs, outputs, storage } = request;
+  const { buffers, kernels, inputs, storage } = request;
   const lives = findLives(buffers, kernels);
   const places = new Array<Buffer['place'] | undefined>(buffers.length);
   inputs.forEach((buffer, position) => (places[buffer] ??= { kind: 'input', position }));
   placeOutputs(request, lives, places);
-  const owner = shareArena(buffers, kernels, outputs, lives, places);
+  const owner = shareArena(request, lives, places);
 
   // Buffers that share memory are one block that lives from the first to the last.
   const blocks = new Map<number, Block>();
@@ -63,14 +75,15 @@ export function planMemory(request: MemoryRequest): MemoryPlan {
     const bytes = sizeOf(draft.shape) * storage.bytesOf(draft.dtype);
     const block = blocks.get(root);
     if (block === undefined) {
-      blocks.set(root, { root, bytes, first: life.first, last: life.last, offset: 0 });
+      const kind = storage.kindOf(draft.dtype);
+      blocks.set(root, { root, kind, bytes, first: life.first, last: life.last, offset: 0 });
     } else {
       block.bytes = Math.max(block.bytes, bytes);
       block.first = Math.min(block.first, life.first);
       block.last = Math.max(block.last, life.last);
     }
   });
-  const arenaBytes = assignOffsets([...blocks.values()], storage.alignment);
+  const arenaBytes = assignOffsets([...blocks.values()], storage);
   return {
     arenaBytes,
     buffers: buffers.map(({ dtype, shape }, id) => ({
@@ -133,9 +146,7 @@ function placeOutputs(
 
 /** Merges a result with an arena buffer that dies where it is written. Returns each buffer's block. */
 function shareArena(
-  buffers: readonly BufferDraft[],
-  kernels: readonly Kernel[],
-  outputs: readonly number[],
+  { buffers, kernels, outputs, storage }: MemoryRequest,
   lives: readonly Life[],
   places: readonly (Buffer['place'] | undefined)[],
 ): (id: number) => number {
@@ -158,6 +169,9 @@ function shareArena(
         const dies = lives[old]!.last === k && lives[old]!.first < k;
         if (places[old] !== undefined || !dies || end[owner(old)] !== old) continue;
         if (!canOverwrite(kernel, old, result, buffers)) continue;
+        if (storage.kindOf(buffers[old]!.dtype) !== storage.kindOf(buffers[result]!.dtype)) {
+          continue;
+        }
         const root = owner(old);
         parent[result] = root;
         end[root] = result;
@@ -170,6 +184,7 @@ function shareArena(
 
 interface Block {
   readonly root: number;
+  readonly kind: number;
   bytes: number;
   first: number;
   last: number;
@@ -177,25 +192,43 @@ interface Block {
 }
 
 /** Largest first, each in the tightest gap among those that live at the same time. Returns the total size. */
-function assignOffsets(blocks: Block[], alignment: number): number {
-  const roundUp = (bytes: number): number => Math.ceil(bytes / alignment) * alignment;
-  blocks.sort((a, b) => b.bytes - a.bytes || a.first - b.first || a.root - b.root);
+function assignOffsets(blocks: Block[], { alignment, partBytes }: Storage): number {
+  const up = (bytes: number, unit: number): number => Math.ceil(bytes / unit) * unit;
+  const sizeIn = ({ bytes }: Block): number =>
+    bytes > partBytes ? up(bytes, partBytes) : up(bytes, alignment);
+  /** The first place from `at` on where so many bytes stay within a part, or begin with one. */
+  const within = (at: number, size: number): number =>
+    size > 0 && Math.floor(at / partBytes) !== Math.floor((at + size - 1) / partBytes)
+      ? up(at, partBytes)
+      : at;
+  blocks.sort(
+    (a, b) => a.kind - b.kind || b.bytes - a.bytes || a.first - b.first || a.root - b.root,
+  );
   const placed: Block[] = [];
   let total = 0;
+  let start = 0;
+  let kind = blocks[0]?.kind;
   for (const block of blocks) {
-    const size = roundUp(block.bytes);
+    if (block.kind !== kind) {
+      kind = block.kind;
+      start = Number.isFinite(partBytes) ? up(total, partBytes) : total;
+    }
+    const size = sizeIn(block);
     const others = placed
-      .filter((other) => other.first <= block.last && block.first <= other.last)
+      .filter(
+        (other) => other.kind === kind && other.first <= block.last && block.first <= other.last,
+      )
       .sort((a, b) => a.offset - b.offset);
     let best = -1;
     let slack = Infinity;
-    let end = 0;
+    let end = start;
     for (const other of others) {
-      const gap = other.offset - end;
-      if (gap >= size && gap - size < slack) [best, slack] = [end, gap - size];
-      end = Math.max(end, other.offset + roundUp(other.bytes));
+      const at = within(end, size);
+      const gap = other.offset - at;
+      if (gap >= size && gap - size < slack) [best, slack] = [at, gap - size];
+      end = Math.max(end, other.offset + sizeIn(other));
     }
-    block.offset = best >= 0 ? best : end;
+    block.offset = best >= 0 ? best : within(end, size);
     total = Math.max(total, block.offset + size);
     placed.push(block);
   }
