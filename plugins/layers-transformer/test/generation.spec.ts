@@ -86,6 +86,13 @@ describe('generation', () => {
     expect(await generator.generate(prompt, options)).toEqual(whole);
   });
 
+  it('shows the logits of each draw', async () => {
+    const seen: Float32Array[] = [];
+    const onLogits = (logits: Float32Array): void => void seen.push(logits);
+    const text = await generator.generate(prompt, { temperature: 0, maxNewTokens: 5, onLogits });
+    expect(seen.map(best)).toEqual(text);
+  });
+
   it('stops at end tokens, stop sequences and signals', async () => {
     const options = { seed: 3, maxNewTokens: 20 };
     const whole = await generator.generate(prompt, options);

@@ -26,6 +26,8 @@ export interface GenerateOptions extends TokenSamplingOptions {
   /** Start of the random numbers; default 0. Row i of a batch draws with seed + i. */
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Called with the logits [V] of a row before each draw, for those who show or keep probabilities. */
+  readonly onLogits?: ((logits: Float32Array, row: number) => void) | undefined;
 }
 
 export interface BeamGenerateOptions {
@@ -197,6 +199,7 @@ export class TextGenerator {
         const next = new Int32Array(rows.length);
         for (const [i, row] of rows.entries()) {
           if (row.done) continue;
+          options.onLogits?.(numbers[i]!, i);
           const [token, out] = row.next(numbers[i]!, maxNewTokens);
           next[i] = token;
           if (out.length > 0) yield [i, out];
