@@ -7,6 +7,8 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { withBundle } from './bundle.ts';
 import type { BundleOptions } from './bundle.ts';
+import { heapOf } from './inspector.ts';
+import type { Heap } from './inspector.ts';
 import { cpuOf, memoryOf } from './processes.ts';
 import type { ProcessMemory } from './processes.ts';
 import { freePort, wrangler } from './wrangler.ts';
@@ -112,8 +114,10 @@ export interface BareWorker {
   readonly pid: number;
   /** Milliseconds of processor time of all its threads so far. @throws Error where there is no /proc. */
   cpuMs(): Promise<number>;
-  /** Bytes that it holds, and the most that it ever held. @throws Error where there is no /proc. */
+  /** Bytes that the process holds, and the most that it ever held. @throws Error where there is no /proc. */
   memory(): Promise<ProcessMemory>;
+  /** Bytes that the worker itself holds, as V8 counts them. Needs `inspect`. */
+  heap(): Promise<Heap>;
 }
 
 /** Starts the bundle, waits for its first answer, and stops it when `body` has ended. */
@@ -122,9 +126,13 @@ async function withProcess<T>(
   { file, port }: Configured,
   asked: Pick<ColdStartOptions, 'path' | 'body' | 'type'>,
   body: (worker: BareWorker, first: { ms: number; answer: string }) => Promise<T>,
+  inspectorPort?: number,
 ): Promise<T> {
   const started = performance.now();
-  const child = spawn(binary, ['serve', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const inspected = inspectorPort === undefined ? [] : [`-i127.0.0.1:${inspectorPort}`];
+  const child = spawn(binary, ['serve', ...inspected, file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   let errors = '';
   child.stderr.on('data', (chunk: Buffer) => (errors += chunk.toString()));
   // Whoever measures may be interrupted.
@@ -143,6 +151,10 @@ async function withProcess<T>(
           pid,
           cpuMs: () => cpuOf(pid),
           memory: () => memoryOf(pid),
+          heap: () => {
+            if (inspectorPort === undefined) throw new Error('start the worker with inspect: true');
+            return heapOf(inspectorPort);
+          },
         };
         return await body(worker, { ms: performance.now() - started, answer });
       }
@@ -172,16 +184,17 @@ export interface BarePair {
  * memory and processor time are workerd's own. Both have answered `path` once.
  */
 export async function withBareWorker<T>(
-  options: BundleOptions & Pick<ColdStartOptions, 'path'>,
+  options: BundleOptions & Pick<ColdStartOptions, 'path'> & { readonly inspect?: boolean },
   body: (pair: BarePair) => Promise<T>,
 ): Promise<T> {
-  const { path = '/health' } = options;
+  const { path = '/health', inspect = false } = options;
   return withBundle(options, async (folder, { main, modules }) => {
     const full = await configure(folder, main, modules);
     const bare = await configureEmpty(folder);
     const binary = workerdBinary(options.directory);
+    const inspectorPort = inspect ? await freePort() : undefined;
     return withProcess(binary, bare, {}, (empty) =>
-      withProcess(binary, full, { path }, (worker) => body({ worker, empty })),
+      withProcess(binary, full, { path }, (worker) => body({ worker, empty }), inspectorPort),
     );
   });
 }
