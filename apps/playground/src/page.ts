@@ -14,6 +14,8 @@ export interface Services {
   say(message: string): void;
   /** Shows what went wrong and what to do about it, until it is closed; the page goes on. */
   fail(error: unknown): void;
+  /** Whether an error means that the device is gone; after `fail` there is a fresh worker. */
+  isLoss(error: unknown): boolean;
   /** Runs an action of the page; what it throws is shown by `fail`. */
   attempt(action: () => Promise<void> | void): Promise<void>;
 }

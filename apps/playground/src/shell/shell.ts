@@ -178,6 +178,7 @@ export class Shell {
         if (!signal.aborted) this.#messages.say(message);
       },
       fail,
+      isLoss,
       attempt: async (action) => {
         try {
           await action();
