@@ -1,5 +1,6 @@
 /** The backend object: values in buffers of the device, executables around pipelines. */
 import { compileGraph } from '@hebb/compiler';
+import type { Program } from '@hebb/compiler';
 import { dtypeInfo, fail, sizeOf } from '@hebb/core';
 import type {
   Aval,
@@ -11,14 +12,21 @@ import type {
   Graph,
   HostArray,
 } from '@hebb/core';
-import { WebGpuBuffer, describe } from './buffer.ts';
+import { WebGpuBuffer, describe, deviceBytes } from './buffer.ts';
 import { mapRead, usage } from './constants.ts';
 import { openDevice } from './device.ts';
 import type { Device, WebGpuOptions } from './device.ts';
 import { WebGpuExecutable, prepare } from './executable.ts';
 import type { Machine } from './executable.ts';
-import { programSteps, scratchWords } from './program.ts';
-import { fromWords, storedTypes, toWords, wordBytes } from './types.ts';
+import {
+  TooManyBuffers,
+  noSuchType,
+  programSteps,
+  scratchWords,
+  workingMemory,
+} from './program.ts';
+import type { Step } from './program.ts';
+import { bytesOf, fromWords, storedTypes, toWords } from './types.ts';
 
 /**
  * WebGPU: each kernel of a program becomes one compute shader, each run one submission. Values are read
@@ -38,7 +46,8 @@ class WebGpuBackend implements Backend {
   readonly name = 'webgpu';
   readonly capabilities: BackendCapabilities = { dtypes: storedTypes, sync: false, threads: 1 };
   readonly #device: Device;
-  #arena: GPUBuffer | undefined;
+  readonly #arena: GPUBuffer[] = [];
+  #joined: GPUBuffer | undefined;
   #buffers = 0;
   #bytes = 0;
 
@@ -48,7 +57,7 @@ class WebGpuBackend implements Backend {
 
   upload(data: HostArray, aval: Aval): DeviceBuffer {
     if (!storedTypes.has(aval.dtype)) {
-      fail('upload', 'webgpu has no such type', aval.dtype, [...storedTypes].join(', '));
+      fail('upload', 'webgpu has no such type: cast to float32 before', describe(aval), noSuchType);
     }
     const wanted = dtypeInfo(aval.dtype).allocate(0);
     if (data.constructor !== wanted.constructor || data.length !== sizeOf(aval.shape)) {
@@ -57,24 +66,28 @@ class WebGpuBackend implements Backend {
     }
     const buffer = this.#allocate(aval);
     if (data.length > 0) {
-      this.#device.gpu.queue.writeBuffer(buffer.memory, 0, toWords(data, aval.dtype));
+      this.#device.gpu.queue.writeBuffer(
+        buffer.memory,
+        0,
+        toWords(data, aval.dtype, this.#device.storage),
+      );
     }
     return buffer;
   }
 
   async download(buffer: DeviceBuffer): Promise<HostArray> {
-    const { memory, words, dtype } = this.#live('download', buffer);
+    const { memory, stored, dtype, shape } = this.#live('download', buffer);
     const { gpu } = this.#device;
-    if (words === 0) {
+    if (stored === 0) {
       await this.#device.settle();
       return dtypeInfo(dtype).allocate(0);
     }
     const staging = gpu.createBuffer({
-      size: words,
+      size: stored,
       usage: usage.mapRead | usage.copyTarget,
     });
     const encoder = gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(memory, 0, staging, 0, words);
+    encoder.copyBufferToBuffer(memory, 0, staging, 0, stored);
     gpu.queue.submit([encoder.finish()]);
     try {
       await staging.mapAsync(mapRead);
@@ -82,7 +95,12 @@ class WebGpuBackend implements Backend {
       await this.#device.settle();
       throw error;
     }
-    const result = fromWords(staging.getMappedRange().slice(0), dtype);
+    const result = fromWords(
+      staging.getMappedRange().slice(0),
+      dtype,
+      sizeOf(shape),
+      this.#device.storage,
+    );
     staging.destroy();
     await this.#device.settle();
     return result;
@@ -97,23 +115,38 @@ class WebGpuBackend implements Backend {
   }
 
   async compile(graph: Graph, { donated = [] }: CompileOptions = {}): Promise<Executable> {
-    const { limits } = this.#device;
-    const program = compileGraph(graph, {
-      donated,
-      bytesOf: () => wordBytes,
-      alignment: limits.minStorageBufferOffsetAlignment,
-      scratch: scratchWords,
-      // Drivers compile long shaders for seconds.
-      mostOperations: 64,
-      mostValues: 2 * limits.maxStorageBuffersPerShaderStage,
-    });
-    const steps = programSteps(program, {
-      bindings: limits.maxStorageBuffersPerShaderStage,
-      bufferBytes: this.#device.bufferBytes,
-    });
+    const { program, steps } = this.#program(graph, donated);
     const nodes = await prepare(this.#device, steps);
     const results = graph.outputs.map((id) => graph.values[id]!);
-    return new WebGpuExecutable(this.#machine(), program, nodes, results, donated);
+    const memory = workingMemory(steps);
+    return new WebGpuExecutable(this.#machine(), program, nodes, memory, results, donated);
+  }
+
+  /** With kernels as large as the device's bindings allow. */
+  #program(graph: Graph, donated: readonly number[]): { program: Program; steps: readonly Step[] } {
+    const { limits, storage } = this.#device;
+    const most = storage.mostBindings;
+    // What a kernel reads and writes is often one piece of the arena: more of it than bindings may do.
+    for (let mostValues = 2 * most; ; mostValues = Math.floor(mostValues / 2)) {
+      const program = compileGraph(graph, {
+        donated,
+        bytesOf: (dtype) => bytesOf(dtype, storage),
+        alignment: limits.minStorageBufferOffsetAlignment,
+        partBytes: storage.partBytes,
+        // Words and halves cannot be reached through one binding.
+        kindOf: (dtype) => (bytesOf(dtype, storage) === 2 ? 1 : 0),
+        scratch: scratchWords,
+        // Drivers compile long shaders for seconds.
+        mostOperations: 64,
+        mostValues,
+      });
+      try {
+        const joins = mostValues <= most;
+        return { program, steps: programSteps(program, { ...storage, joins }) };
+      } catch (error) {
+        if (!(error instanceof TooManyBuffers) || mostValues < 2) throw error;
+      }
+    }
   }
 
   memory(): { buffers: number; bytes: number } {
@@ -131,24 +164,26 @@ class WebGpuBackend implements Backend {
       allocate: (aval) => this.#allocate(aval),
       free: (buffer) => this.free(buffer),
       move: (buffer, aval) => {
-        const moved = new WebGpuBuffer(this, buffer.memory, aval);
+        const moved = new WebGpuBuffer(this, buffer.memory, aval, this.#device.storage);
         this.#release(buffer);
         this.#count(moved);
         return moved;
       },
-      arena: (bytes) => {
-        if (this.#arena === undefined || this.#arena.size < bytes) {
-          if (this.#arena !== undefined) this.#device.release(this.#arena);
-          this.#arena = this.#device.allocate(bytes, 'working memory');
-        }
-        return this.#arena;
-      },
+      arena: (part, bytes) => (this.#arena[part] = this.#grown(this.#arena[part], bytes)),
+      joined: (bytes) => (this.#joined = this.#grown(this.#joined, bytes)),
     };
   }
 
+  #grown(old: GPUBuffer | undefined, bytes: number): GPUBuffer {
+    if (old !== undefined && old.size >= bytes) return old;
+    if (old !== undefined) this.#device.release(old);
+    return this.#device.allocate(bytes, 'working memory');
+  }
+
   #allocate(aval: Aval): WebGpuBuffer {
-    const memory = this.#device.allocate(sizeOf(aval.shape) * wordBytes, describe(aval));
-    const buffer = new WebGpuBuffer(this, memory, aval);
+    const { storage } = this.#device;
+    const memory = this.#device.allocate(deviceBytes(aval, storage), describe(aval));
+    const buffer = new WebGpuBuffer(this, memory, aval, storage);
     this.#count(buffer);
     return buffer;
   }

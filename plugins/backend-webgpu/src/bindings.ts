@@ -3,25 +3,48 @@
  * (an input, an output, the arena); inside a scan it moves with the step.
  */
 import type { DType } from '@hebb/core';
-import { scalarOf, storageOf, wordBytes } from './types.ts';
+import { bytesOf, elementBytes, elementOf } from './types.ts';
+import type { Element, Layout } from './types.ts';
 
-/** What a program is run with: its inputs and outputs by position, and one arena. */
-export type Resource = `input${number}` | `output${number}` | 'arena';
+/**
+ * What a program is run with: its inputs and outputs by position, the parts of one arena, and memory into which
+ * inputs of one kernel are copied where they are too many.
+ */
+export type Resource = `input${number}` | `output${number}` | `arena${number}` | 'joined';
 
+/** All numbers are bytes. Those in the arena count over all of its parts. */
 export interface Region {
-  readonly resource: Resource;
-  /** Words. */
+  readonly resource: `input${number}` | `output${number}` | 'arena';
   readonly start: number;
-  /** Words that any step reaches, from `start` on. */
+  /** What any step reaches, from `start` on. */
   readonly length: number;
-  /** Words from `start` to the first element at step 0. */
+  /** From `start` to the first element at step 0. */
   readonly offset: number;
-  /** Words that each enclosing loop's step adds, outermost first; 0 where it adds none. */
+  /** What each enclosing loop's step adds, outermost first; 0 where it adds none. */
   readonly steps: readonly number[];
+}
+
+/** How a device stores and binds. */
+export interface Storage extends Layout {
+  /** Bytes of one part of the arena. */
+  readonly partBytes: number;
+  /** Buffers that one shader binds. */
+  readonly mostBindings: number;
+  /** Where buffers are too many, some are copied together first. */
+  readonly joins: boolean;
+}
+
+/** What goes to `to` in the joined memory before the kernel runs. All bytes. */
+export interface Copy {
+  readonly from: Resource;
+  readonly start: number;
+  readonly length: number;
+  readonly to: number;
 }
 
 export interface Binding {
   readonly resource: Resource;
+  /** Bytes. */
   readonly start: number;
   readonly length: number;
   readonly writable: boolean;
@@ -36,9 +59,15 @@ export interface BufferUse {
 
 interface Placed {
   readonly name: string;
-  readonly element: 'f32' | 'i32' | 'u32';
-  /** What is added to an index. */
+  readonly element: Element;
+  /** What is added to an index, in elements of the binding. */
   readonly start: string;
+}
+
+/** A use, and where in the resource its region begins. */
+interface PlacedUse {
+  readonly use: BufferUse;
+  readonly start: number;
 }
 
 interface Group {
@@ -46,21 +75,23 @@ interface Group {
   start: number;
   end: number;
   writable: boolean;
-  uses: BufferUse[];
+  uses: PlacedUse[];
 }
 
 /** The bindings of one kernel. */
 export class Access {
   readonly bindings: readonly Binding[];
+  readonly copies: readonly Copy[];
   /** Loops around the kernel. */
   readonly depth: number;
   readonly #placed = new Map<number, Placed>();
   readonly #types = new Map<number, DType>();
-  readonly #elements: ('f32' | 'i32' | 'u32')[] = [];
+  readonly #elements: Element[] = [];
 
-  constructor(uses: readonly BufferUse[], depth: number, most: number) {
+  constructor(uses: readonly BufferUse[], depth: number, storage: Storage) {
     this.depth = depth;
-    const groups = gather(uses, most);
+    const { groups, copies } = joined(gather(uses, storage), storage);
+    this.copies = copies;
     this.bindings = groups.map(({ resource, start, end, writable }) => ({
       resource,
       start,
@@ -68,13 +99,16 @@ export class Access {
       writable,
     }));
     groups.forEach((group, k) => {
-      const element = storageOf(scalarOf(group.uses[0]!.dtype)!);
+      const element = elementOfGroup(group, storage);
+      const unit = elementBytes(element);
       this.#elements.push(element);
-      for (const { buffer, dtype, region } of group.uses) {
-        const parts = region.steps.flatMap((words, d) =>
-          words === 0 ? [] : [`step${d}.x * ${words < 0 ? `(${words})` : words}`],
-        );
-        const first = region.start + region.offset - group.start;
+      for (const { use, start } of group.uses) {
+        const { buffer, dtype, region } = use;
+        const parts = region.steps.flatMap((bytes, d) => {
+          const count = bytes / unit;
+          return count === 0 ? [] : [`step${d}.x * ${count < 0 ? `(${count})` : count}`];
+        });
+        const first = (start + region.offset - group.start) / unit;
         if (first !== 0) parts.push(String(first));
         this.#placed.set(buffer, { name: `b${k}`, element, start: parts.join(' + ') });
         this.#types.set(buffer, dtype);
@@ -90,6 +124,10 @@ export class Access {
     return this.#placed.get(buffer)!;
   }
 
+  get usesHalves(): boolean {
+    return this.#elements.includes('f16');
+  }
+
   declarations(): string[] {
     return this.bindings.map(
       ({ writable }, k) =>
@@ -98,43 +136,98 @@ export class Access {
   }
 }
 
+/** Words where types differ; the planner keeps halves, which no word can stand for, in parts of their own. */
+function elementOfGroup({ uses }: Group, layout: Layout): Element {
+  const elements = new Set(uses.map(({ use }) => elementOf(use.dtype, layout)));
+  if (elements.size === 1) return [...elements][0]!;
+  if (elements.has('f16')) throw new Error('halves and words share memory');
+  return 'u32';
+}
+
+/** The part of the arena that a region is in, and where. */
+export function inPart(
+  { resource, start }: Pick<Region, 'resource' | 'start'>,
+  { partBytes }: Pick<Storage, 'partBytes'>,
+): { readonly resource: Resource; readonly start: number } {
+  if (resource !== 'arena') return { resource, start };
+  return { resource: `arena${Math.floor(start / partBytes)}`, start: start % partBytes };
+}
+
 /**
  * Regions that overlap are one binding: WebGPU forbids to bind the same words twice where one binding is
  * written. Neither may a buffer be read through one binding and written through another, so all bindings of
- * a resource that is written are writable. Where there are too many, the arena becomes one binding.
+ * a resource that is written are writable. Where there are too many, a part of the arena becomes one binding.
  */
-function gather(uses: readonly BufferUse[], most: number): Group[] {
-  const byResource = new Map<Resource, BufferUse[]>();
+function gather(uses: readonly BufferUse[], storage: Storage): Group[] {
+  const byResource = new Map<Resource, PlacedUse[]>();
   for (const use of uses) {
-    const list = byResource.get(use.region.resource);
-    if (list === undefined) byResource.set(use.region.resource, [use]);
-    else list.push(use);
+    const { resource, start } = inPart(use.region, storage);
+    const list = byResource.get(resource);
+    if (list === undefined) byResource.set(resource, [{ use, start }]);
+    else list.push({ use, start });
   }
   const groups: Group[] = [];
   for (const [resource, list] of byResource) {
-    const writable = list.some(({ written }) => written);
-    const sorted = [...list].sort((a, b) => a.region.start - b.region.start);
+    const writable = list.some(({ use }) => use.written);
+    const sorted = [...list].sort((a, b) => a.start - b.start);
     const own: Group[] = [];
-    for (const use of sorted) {
-      const { start, length } = use.region;
+    for (const { use, start } of sorted) {
+      const end = start + use.region.length;
       const last = own.at(-1);
       if (last !== undefined && start < last.end) {
-        last.end = Math.max(last.end, start + length);
-        last.uses.push(use);
-      } else own.push({ resource, start, end: start + length, writable, uses: [use] });
+        last.end = Math.max(last.end, end);
+        last.uses.push({ use, start });
+      } else own.push({ resource, start, end, writable, uses: [{ use, start }] });
     }
     groups.push(...own);
   }
-  const arena = groups.filter(({ resource }) => resource === 'arena');
-  if (groups.length <= most || arena.length < 2) return groups;
-  const merged: Group = {
-    resource: 'arena',
-    start: Math.min(...arena.map(({ start }) => start)),
-    end: Math.max(...arena.map(({ end }) => end)),
-    writable: arena[0]!.writable,
-    uses: arena.flatMap((group) => group.uses),
-  };
-  return [...groups.filter(({ resource }) => resource !== 'arena'), merged];
+  return groups.length <= storage.mostBindings ? groups : wholeParts(groups);
 }
 
-export const bytesOfWords = (words: number): number => words * wordBytes;
+function wholeParts(groups: readonly Group[]): Group[] {
+  const merged = new Map<string, Group>();
+  groups.forEach((group, i) => {
+    const { resource } = group;
+    const key = resource.startsWith('arena') ? resource : `${resource} ${i}`;
+    const other = merged.get(key);
+    if (other === undefined) merged.set(key, { ...group, uses: [...group.uses] });
+    else {
+      other.start = Math.min(other.start, group.start);
+      other.end = Math.max(other.end, group.end);
+      other.uses.push(...group.uses);
+    }
+  });
+  return [...merged.values()];
+}
+
+/** Makes one binding of as many inputs as there are too many, the smallest first. */
+function joined(
+  groups: readonly Group[],
+  storage: Storage,
+): { groups: readonly Group[]; copies: readonly Copy[] } {
+  const tooMany = groups.length - storage.mostBindings;
+  if (tooMany <= 0 || !storage.joins) return { groups, copies: [] };
+  const chosen = groups
+    .filter((group) => !group.writable && elementOfGroup(group, storage) !== 'f16')
+    .sort((a, b) => a.end - a.start - (b.end - b.start))
+    .slice(0, tooMany + 1);
+  const copies: Copy[] = [];
+  const uses: PlacedUse[] = [];
+  let end = 0;
+  for (const group of chosen) {
+    const length = boundBytes(group.end - group.start);
+    copies.push({ from: group.resource, start: group.start, length, to: end });
+    for (const { use, start } of group.uses) uses.push({ use, start: start - group.start + end });
+    end += Math.ceil(length / 16) * 16;
+  }
+  if (end > storage.partBytes) return { groups, copies: [] };
+  const group: Group = { resource: 'joined', start: 0, end, writable: false, uses };
+  return { groups: [...groups.filter((other) => !chosen.includes(other)), group], copies };
+}
+
+/** Bytes of a region of so many elements. */
+export const regionBytes = (elements: number, dtype: DType, layout: Layout): number =>
+  elements * bytesOf(dtype, layout);
+
+/** Bytes of a binding: whole words, and one element at least, since empty ones are refused. */
+export const boundBytes = (length: number): number => Math.max(8, Math.ceil(length / 4) * 4);

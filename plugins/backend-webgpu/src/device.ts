@@ -1,5 +1,6 @@
 /** The device behind the backend: what it can, what went wrong with it, pipelines and memory used again. */
 import { HebbError, fail } from '@hebb/core';
+import type { Storage } from './bindings.ts';
 import { computeStage, usage } from './constants.ts';
 
 export interface WebGpuOptions {
@@ -8,7 +9,19 @@ export interface WebGpuOptions {
   /** An adapter of your own choice; `gpu` is not asked then. */
   readonly adapter?: GPUAdapter;
   readonly powerPreference?: GPUPowerPreference;
+  /**
+   * Bytes of the largest buffer to make; default what the device can bind. The working memory of a program is
+   * spread over as many as it takes; a single value must fit into one.
+   */
+  readonly maxBufferBytes?: number;
+  /** float16 in two bytes where the device can (`shader-f16`); default true. */
+  readonly float16?: boolean;
+  /** Reductions through subgroups where the device has them; default true. */
+  readonly subgroups?: boolean;
 }
+
+/** Less than this is of no use: small tensors, and the numbers of a loop's steps. */
+const leastBuffer = 4096;
 
 /** Limits that are worth more than their defaults. */
 const wantedLimits = [
@@ -22,11 +35,23 @@ const wantedLimits = [
 
 /** @throws HebbError where there is no WebGPU, no adapter or no device. */
 export async function openDevice(options: WebGpuOptions): Promise<Device> {
+  const { maxBufferBytes = Infinity } = options;
+  if (!(maxBufferBytes >= leastBuffer)) {
+    const wanted = `${leastBuffer} at least`;
+    fail('webgpu', 'maxBufferBytes is too small', String(maxBufferBytes), wanted);
+  }
   const adapter = options.adapter ?? (await findAdapter(options));
   const requiredLimits: Record<string, number> = {};
   for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
+  const requiredFeatures: GPUFeatureName[] = [];
+  if (options.float16 !== false) requiredFeatures.push('shader-f16');
+  if (options.subgroups !== false) requiredFeatures.push('subgroups');
   try {
-    return new Device(adapter, await adapter.requestDevice({ requiredLimits }));
+    const gpu = await adapter.requestDevice({
+      requiredLimits,
+      requiredFeatures: requiredFeatures.filter((name) => adapter.features.has(name)),
+    });
+    return new Device(adapter, gpu, options.maxBufferBytes);
   } catch (error) {
     throw new HebbError(`the adapter gives no device: ${String(error)}`, {
       op: 'webgpu',
@@ -59,6 +84,7 @@ export class Device {
   readonly adapter: GPUAdapter;
   readonly gpu: GPUDevice;
   readonly limits: GPUSupportedLimits;
+  readonly storage: Storage;
   readonly #pool = new Map<number, GPUBuffer[]>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUPipelineLayout>();
@@ -68,10 +94,18 @@ export class Device {
   readonly #checks = new Set<Promise<void>>();
   #disposed = false;
 
-  constructor(adapter: GPUAdapter, gpu: GPUDevice) {
+  constructor(adapter: GPUAdapter, gpu: GPUDevice, maxBufferBytes = Infinity) {
     this.adapter = adapter;
     this.gpu = gpu;
     this.limits = gpu.limits;
+    const { maxBufferSize, maxStorageBufferBindingSize } = gpu.limits;
+    const most = Math.min(maxBufferSize, maxStorageBufferBindingSize, maxBufferBytes);
+    this.storage = {
+      halves: gpu.features.has('shader-f16'),
+      partBytes: Math.floor(most / granule) * granule,
+      mostBindings: gpu.limits.maxStorageBuffersPerShaderStage,
+      joins: false,
+    };
     void gpu.lost.then(({ reason, message }) => {
       if (this.#disposed) return;
       const why = message === '' ? reason : `${reason}: ${message}`;
@@ -88,11 +122,6 @@ export class Device {
   get name(): string {
     const { vendor, architecture, description } = this.adapter.info;
     return [vendor, architecture, description].filter((part) => part !== '').join(' ');
-  }
-
-  /** Bytes of the largest buffer that a shader can bind. */
-  get bufferBytes(): number {
-    return Math.min(this.limits.maxBufferSize, this.limits.maxStorageBufferBindingSize);
   }
 
   /** @throws HebbError once the device is lost or refused something. */
@@ -112,9 +141,11 @@ export class Device {
     const size = Math.max(granule, Math.ceil(bytes / granule) * granule);
     const free = this.#pool.get(size)?.pop();
     if (free !== undefined) return free;
-    if (size > this.bufferBytes) {
-      const problem = `${what} is larger than a buffer of this device`;
-      fail('webgpu', problem, `${size} bytes`, `${this.bufferBytes} bytes`);
+    if (size > this.storage.partBytes) {
+      const problem =
+        `${what} is larger than a buffer of this device: it needs ${bytes} bytes, the limit is ` +
+        String(this.storage.partBytes);
+      fail('webgpu', problem);
     }
     this.gpu.pushErrorScope('out-of-memory');
     const buffer = this.gpu.createBuffer({

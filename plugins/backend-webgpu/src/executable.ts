@@ -3,11 +3,11 @@ import type { Program } from '@hebb/compiler';
 import { fail, sameShape } from '@hebb/core';
 import type { Aval, DeviceBuffer, Executable } from '@hebb/core';
 import type { Binding, Resource } from './bindings.ts';
-import { bytesOfWords } from './bindings.ts';
+import { boundBytes } from './bindings.ts';
 import type { Device } from './device.ts';
 import type { WebGpuBuffer } from './buffer.ts';
 import { describe } from './buffer.ts';
-import type { DispatchStep, Step } from './program.ts';
+import type { CopyStep, DispatchStep, Step, WorkingMemory } from './program.ts';
 
 /** What executables need of the backend. */
 export interface Machine {
@@ -17,8 +17,10 @@ export interface Machine {
   free(buffer: WebGpuBuffer): void;
   /** Hands the memory of a value to a new one. */
   move(buffer: WebGpuBuffer, aval: Aval): WebGpuBuffer;
-  /** The arena that all programs use in turn. */
-  arena(bytes: number): GPUBuffer;
+  /** A part of the arena that all programs use in turn. */
+  arena(part: number, bytes: number): GPUBuffer;
+  /** Where kernels find inputs that were copied together. */
+  joined(bytes: number): GPUBuffer;
 }
 
 interface Prepared {
@@ -32,6 +34,7 @@ interface Prepared {
 
 type Node =
   | { readonly kind: 'dispatch'; readonly prepared: Prepared }
+  | CopyStep
   | {
       readonly kind: 'loop';
       readonly length: number;
@@ -42,6 +45,7 @@ type Node =
 export async function prepare(device: Device, steps: readonly Step[]): Promise<readonly Node[]> {
   return Promise.all(
     steps.map(async (step): Promise<Node> => {
+      if (step.kind === 'copies') return step;
       if (step.kind === 'loop') {
         const turns = await Promise.all(step.turns.map((turn) => prepare(device, turn)));
         return { kind: 'loop', length: step.length, turns };
@@ -65,6 +69,25 @@ function longest(nodes: readonly Node[]): number {
   );
 }
 
+/** Compute passes of one submission: one, unless copies come between. */
+class Passes {
+  readonly encoder: GPUCommandEncoder;
+  #pass: GPUComputePassEncoder | undefined;
+
+  constructor(encoder: GPUCommandEncoder) {
+    this.encoder = encoder;
+  }
+
+  get current(): GPUComputePassEncoder {
+    return (this.#pass ??= this.encoder.beginComputePass());
+  }
+
+  end(): void {
+    this.#pass?.end();
+    this.#pass = undefined;
+  }
+}
+
 interface Placed {
   readonly memory: GPUBuffer;
   /** The input whose memory it takes over. */
@@ -80,6 +103,7 @@ export class WebGpuExecutable implements Executable {
   readonly #wanted: readonly Aval[];
   readonly #results: readonly Aval[];
   readonly #longest: number;
+  readonly #memory: WorkingMemory;
   #stepGroups: GPUBindGroup[] = [];
   #stepBuffer: GPUBuffer | undefined;
 
@@ -87,12 +111,14 @@ export class WebGpuExecutable implements Executable {
     machine: Machine,
     program: Program,
     nodes: readonly Node[],
+    memory: WorkingMemory,
     results: readonly Aval[],
     donated: readonly number[],
   ) {
     this.#machine = machine;
     this.#program = program;
     this.#nodes = nodes;
+    this.#memory = memory;
     this.#results = results;
     this.#donated = donated;
     this.#wanted = program.inputs.map((id) => program.buffers[id]!);
@@ -106,17 +132,20 @@ export class WebGpuExecutable implements Executable {
     const encoder = device.gpu.createCommandEncoder();
     const outputs = this.#outputs(inputs, encoder);
     const memoryOf = (resource: Resource): GPUBuffer => {
-      // Values without elements have a place there too.
-      if (resource === 'arena') return this.#machine.arena(Math.max(1, this.#program.arenaBytes));
+      if (resource.startsWith('arena')) {
+        const part = Number(resource.slice('arena'.length));
+        return this.#machine.arena(part, this.#memory.parts[part]!);
+      }
+      if (resource === 'joined') return this.#machine.joined(this.#memory.joined);
       const input = resource.startsWith('input');
       const position = Number(resource.slice(input ? 5 : 6));
       if (!input) return outputs[position]!.memory;
       // An aliased output was given the input's memory, or a copy of it.
       return this.#over.get(position)?.memory ?? inputs[position]!.memory;
     };
-    const pass = encoder.beginComputePass();
-    this.#encode(pass, this.#nodes, memoryOf, []);
-    pass.end();
+    const passes = new Passes(encoder);
+    this.#encode(passes, this.#nodes, memoryOf, []);
+    passes.end();
     const results = this.#finish(inputs, outputs, encoder);
     device.gpu.queue.submit([encoder.finish()]);
     for (const i of this.#donated) if (!inputs[i]!.freed) this.#machine.free(inputs[i]!);
@@ -124,7 +153,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   #encode(
-    pass: GPUComputePassEncoder,
+    passes: Passes,
     nodes: readonly Node[],
     memoryOf: (resource: Resource) => GPUBuffer,
     steps: readonly number[],
@@ -132,11 +161,20 @@ export class WebGpuExecutable implements Executable {
     for (const node of nodes) {
       if (node.kind === 'loop') {
         for (let i = 0; i < node.length; i++) {
-          this.#encode(pass, node.turns[i % 2]!, memoryOf, [...steps, i]);
+          this.#encode(passes, node.turns[i % 2]!, memoryOf, [...steps, i]);
+        }
+        continue;
+      }
+      if (node.kind === 'copies') {
+        passes.end();
+        for (const { from, start, length, to } of node.copies) {
+          const target = memoryOf('joined');
+          passes.encoder.copyBufferToBuffer(memoryOf(from), start, target, to, length);
         }
         continue;
       }
       const { prepared } = node;
+      const pass = passes.current;
       pass.setPipeline(prepared.pipeline);
       pass.setBindGroup(0, this.#group(prepared, memoryOf));
       const { depth, grid } = prepared.step;
@@ -219,7 +257,7 @@ export class WebGpuExecutable implements Executable {
         // A value that is also read as another input must survive: its copy is written over instead.
         if (inputs.some((x, i) => i !== alias && x.memory === old.memory)) {
           const fresh = this.#machine.allocate(this.#results[o]!);
-          encoder.copyBufferToBuffer(old.memory, 0, fresh.memory, 0, fresh.words);
+          encoder.copyBufferToBuffer(old.memory, 0, fresh.memory, 0, fresh.stored);
           found = { memory: fresh.memory, fresh };
         }
         this.#over.set(alias, found);
@@ -247,15 +285,14 @@ export class WebGpuExecutable implements Executable {
             ? outputs[place.position]!.memory
             : undefined;
       if (source !== undefined) {
-        encoder.copyBufferToBuffer(source, 0, fresh!.memory, 0, fresh!.words);
+        encoder.copyBufferToBuffer(source, 0, fresh!.memory, 0, fresh!.stored);
       }
       return fresh!;
     });
   }
 }
 
-/** Offset and size of a binding; at least one word, since empty ones are refused. */
 const stretch = ({ start, length }: Binding): { offset: number; size: number } => ({
-  offset: bytesOfWords(start),
-  size: bytesOfWords(Math.max(1, length)),
+  offset: start,
+  size: boundBytes(length),
 });

@@ -1,5 +1,5 @@
 /** Programs as lists of dispatches: every kernel a shader, every scan a loop of the host around its body. */
-import { RESULT, contractionLoops } from '@hebb/compiler';
+import { RESULT, accessesOf, contractionLoops } from '@hebb/compiler';
 import type {
   Instruction,
   Kernel,
@@ -8,16 +8,16 @@ import type {
   RoutineKernel,
   ScanKernel,
 } from '@hebb/compiler';
-import { fail, formatShape, sizeOf } from '@hebb/core';
+import { HebbError, fail, formatShape, sizeOf } from '@hebb/core';
 import type { DType } from '@hebb/core';
-import { Access } from './bindings.ts';
-import type { Binding, BufferUse, Region } from './bindings.ts';
+import { Access, boundBytes, regionBytes } from './bindings.ts';
+import type { Binding, BufferUse, Copy, Region, Storage } from './bindings.ts';
 import { loopShader } from './wgsl/loop.ts';
 import type { Dispatch } from './wgsl/loop.ts';
 import { contractionDispatches, isTiled } from './wgsl/contraction.ts';
 import { routineDispatches, sortScratch } from './wgsl/routines.ts';
 import { Shader, isStored } from './wgsl/shader.ts';
-import { wordBytes } from './types.ts';
+import { bytesOf, storedTypes, wordBytes } from './types.ts';
 
 export interface DispatchStep extends Dispatch {
   readonly kind: 'dispatch';
@@ -35,7 +35,16 @@ export interface LoopStep {
   readonly turns: readonly [readonly Step[], readonly Step[]];
 }
 
-export type Step = DispatchStep | LoopStep;
+/** Memory that is copied together, for a kernel that could not bind it all. */
+export interface CopyStep {
+  readonly kind: 'copies';
+  readonly copies: readonly Copy[];
+}
+
+export type Step = DispatchStep | LoopStep | CopyStep;
+
+/** Thrown for a kernel that cannot be bound; smaller kernels may be. */
+export class TooManyBuffers extends HebbError {}
 
 const contractions = new Set(['matmul', 'conv', 'convTranspose', 'convKernelGrad']);
 
@@ -44,35 +53,32 @@ export function scratchWords(kernel: RoutineKernel): number {
   if (kernel.op === 'sort') return sortScratch(kernel);
   const needsResult =
     contractions.has(kernel.op) && kernel.epilogue !== undefined && !isTiled(kernel);
-  return needsResult ? sizeOf(kernel.results[0]!.shape) : 0;
+  return needsResult ? sizeOf(kernel.results[0]!.shape) * wordsOf(kernel.results[0]!.dtype) : 0;
 }
+
+/** Words of an element in working memory, where halves are float32. */
+const wordsOf = (dtype: DType): number => bytesOf(dtype, { halves: false }) / wordBytes;
 
 /** Where a program's buffers are. */
 type Place = (buffer: number) => Region;
 
-export interface StepLimits {
-  /** Buffers that one shader binds. */
-  readonly bindings: number;
-  /** Bytes of one buffer. */
-  readonly bufferBytes: number;
+/** A program where it runs: at some depth of loops, its buffers somewhere. */
+interface Site {
+  readonly program: Program;
+  readonly place: Place;
+  readonly depth: number;
+  readonly storage: Storage;
 }
 
 /** @throws HebbError for values and kernels beyond the device's limits. */
-export function programSteps(program: Program, limits: StepLimits): Step[] {
-  for (const { dtype, shape } of program.buffers) {
-    const bytes = sizeOf(shape) * wordBytes;
-    if (bytes > limits.bufferBytes) {
-      const what = `${dtype}${formatShape(shape)} is larger than a buffer of this device`;
-      fail('webgpu', what, `${bytes} bytes`, `${limits.bufferBytes} bytes`);
-    }
-  }
+export function programSteps(program: Program, storage: Storage): Step[] {
   const place: Place = (id) => {
-    const { place: at, shape } = program.buffers[id]!;
-    const length = sizeOf(shape);
+    const { place: at, shape, dtype } = program.buffers[id]!;
+    const length = regionBytes(sizeOf(shape), dtype, storage);
     const plain = { start: 0, length, offset: 0, steps: [] };
     switch (at.kind) {
       case 'arena':
-        return { ...plain, resource: 'arena', start: at.offset / wordBytes };
+        return { ...plain, resource: 'arena', start: at.offset };
       case 'input':
         return { ...plain, resource: `input${at.position}` };
       case 'output':
@@ -83,27 +89,71 @@ export function programSteps(program: Program, limits: StepLimits): Step[] {
         };
     }
   };
-  return kernelSteps(program, place, 0, limits.bindings);
+  return kernelSteps({ program, place, depth: 0, storage });
 }
 
-function kernelSteps(program: Program, place: Place, depth: number, most: number): Step[] {
-  return program.kernels.flatMap((kernel): Step[] => {
-    if (kernel.kind === 'scan') return scanSteps(program, kernel, place, depth, most);
-    return dispatchSteps(program, kernel, place, depth, most);
-  });
+/** Memory of a program beside its inputs and outputs, in bytes. */
+export interface WorkingMemory {
+  /** Each part of the arena, as far as the steps reach. */
+  readonly parts: readonly number[];
+  readonly joined: number;
 }
+
+export function workingMemory(steps: readonly Step[]): WorkingMemory {
+  const parts: number[] = [];
+  let joined = 0;
+  const add = (step: Step): void => {
+    if (step.kind === 'loop') return step.turns.forEach((turn) => turn.forEach(add));
+    if (step.kind === 'copies') {
+      for (const { to, length } of step.copies) joined = Math.max(joined, to + length);
+      return;
+    }
+    for (const { resource, start, length } of step.bindings) {
+      if (!resource.startsWith('arena')) continue;
+      const part = Number(resource.slice('arena'.length));
+      parts[part] = Math.max(parts[part] ?? 0, start + boundBytes(length));
+    }
+  };
+  steps.forEach(add);
+  return { parts: Array.from(parts, (bytes) => bytes ?? 0), joined };
+}
+
+function kernelSteps(site: Site): Step[] {
+  checkSizes(site);
+  return site.program.kernels.flatMap((kernel): Step[] =>
+    kernel.kind === 'scan' ? scanSteps(site, kernel) : dispatchSteps(site, kernel),
+  );
+}
+
+/** @throws HebbError naming the first value that no buffer of this device can hold. */
+function checkSizes({ program, storage }: Site): void {
+  for (const kernel of program.kernels) {
+    const { reads, writes, scratch } = accessesOf(kernel);
+    for (const id of [...reads, ...writes, ...scratch]) {
+      if (kernel.kind === 'scan' && id === kernel.arena) continue;
+      const { dtype, shape, place } = program.buffers[id]!;
+      if (!isStored(dtype)) fail(kernel.name, 'webgpu has no such type', dtype, noSuchType);
+      const bytes = regionBytes(sizeOf(shape), dtype, storage);
+      if (bytes <= storage.partBytes) continue;
+      const what = scratch.includes(id)
+        ? 'its working memory'
+        : `${place.kind === 'arena' ? '' : `${place.kind} ${place.position}, `}${dtype}${formatShape(shape)},`;
+      throw new HebbError(
+        `${what} is larger than a buffer of this device: it needs ${bytes} bytes, the limit is ` +
+          `${storage.partBytes}; take a smaller batch or split the layer`,
+        { op: kernel.name, path: kernel.paths.join(', ') },
+      );
+    }
+  }
+}
+
+export const noSuchType = [...storedTypes].join(', ');
 
 const nameOf = ({ name, paths }: Kernel): string =>
   paths.length === 0 ? name : `${name} at ${paths.join(', ')}`;
 
-function dispatchSteps(
-  program: Program,
-  kernel: LoopKernel | RoutineKernel,
-  place: Place,
-  depth: number,
-  most: number,
-): Step[] {
-  const typeOf = (id: number): DType => program.buffers[id]!.dtype;
+function dispatchSteps(site: Site, kernel: LoopKernel | RoutineKernel): Step[] {
+  const { program, place, depth, storage } = site;
   const steps: Step[] = [];
   const emit = (
     uses: ReadonlyMap<number, boolean>,
@@ -111,19 +161,18 @@ function dispatchSteps(
     write: (newShader: () => Shader) => readonly (Dispatch | undefined)[],
   ): void => {
     const list = [...uses].map(([buffer, written]): BufferUse => {
-      const dtype = typeOf(buffer);
-      if (!isStored(dtype)) fail(kernel.name, 'webgpu has no such type', dtype);
+      const { dtype } = program.buffers[buffer]!;
       return { buffer, dtype, region: place(buffer), written };
     });
-    const access = new Access([...list, ...extra], depth, most);
-    if (access.bindings.length > most) {
-      fail(
-        kernel.name,
-        'the kernel uses more buffers than this device binds at once',
-        String(access.bindings.length),
-        `${most} at most`,
+    const access = new Access([...list, ...extra], depth, storage);
+    if (access.bindings.length > storage.mostBindings) {
+      throw new TooManyBuffers(
+        `the kernel uses more buffers than this device binds at once (got ${access.bindings.length}, ` +
+          `wanted ${storage.mostBindings} at most)`,
+        { op: kernel.name, path: kernel.paths.join(', ') },
       );
     }
+    if (access.copies.length > 0) steps.push({ kind: 'copies', copies: access.copies });
     for (const dispatch of write(() => new Shader(access))) {
       if (dispatch === undefined) continue;
       steps.push({
@@ -154,7 +203,8 @@ function dispatchSteps(
           : [
               {
                 buffer: RESULT,
-                dtype: result.dtype,
+                // Halves would share memory with words.
+                dtype: result.dtype === 'float16' ? 'float32' : result.dtype,
                 region: place(kernel.scratch!),
                 written: usesResult,
               },
@@ -219,8 +269,7 @@ function copyStep(
   to: Region,
   dtype: DType,
   count: number,
-  depth: number,
-  most: number,
+  { depth, storage }: Site,
 ): Step[] {
   const access = new Access(
     [
@@ -228,7 +277,7 @@ function copyStep(
       { buffer: 1, dtype, region: to, written: true },
     ],
     depth,
-    most,
+    storage,
   );
   const index = { offset: 0, terms: [{ variable: 0, stride: 1, div: 1, mod: 0 }] };
   const dispatch = loopShader(
@@ -255,20 +304,18 @@ function copyStep(
   return [{ ...dispatch, kind: 'dispatch', name: 'copy', bindings: access.bindings, depth }];
 }
 
-function scanSteps(
-  outer: Program,
-  scan: ScanKernel,
-  place: Place,
-  depth: number,
-  most: number,
-): Step[] {
+function scanSteps(site: Site, scan: ScanKernel): Step[] {
+  const { program: outer, place, depth, storage } = site;
   const { constants, initial, sequences, outputs, spares, length, reverse, body } = scan;
   const carries = initial.length;
   const inLoop = (region: Region): Region => ({
     ...region,
     steps: [...region.steps, ...new Array<number>(depth - region.steps.length).fill(0), 0],
   });
-  const wordsOf = (id: number): number => sizeOf(body.buffers[id]!.shape);
+  const bytesOfBuffer = (id: number): number => {
+    const { dtype, shape } = body.buffers[id]!;
+    return regionBytes(sizeOf(shape), dtype, storage);
+  };
   /** Where carry k is read and written in even (0) and odd (1) turns. The last write goes home. */
   const carryPlace = (k: number, turn: number, write: boolean): Region => {
     const home = place(outputs[k]!);
@@ -282,14 +329,14 @@ function scanSteps(
     const from = place(id);
     if (from.resource === to.resource && from.start + from.offset === to.start + to.offset) return;
     const { dtype, shape } = outer.buffers[id]!;
-    steps.push(...copyStep(from, to, dtype, sizeOf(shape), depth, most));
+    steps.push(...copyStep(from, to, dtype, sizeOf(shape), site));
   });
   if (length === 0) return steps;
-  const element = (id: number, words: number): Region => {
+  const element = (id: number, bytes: number): Region => {
     const region = inLoop(place(id));
     const own = [...region.steps];
-    own[depth] = reverse ? -words : words;
-    return { ...region, offset: region.offset + (reverse ? (length - 1) * words : 0), steps: own };
+    own[depth] = reverse ? -bytes : bytes;
+    return { ...region, offset: region.offset + (reverse ? (length - 1) * bytes : 0), steps: own };
   };
   const bodyPlace =
     (turn: number): Place =>
@@ -300,9 +347,9 @@ function scanSteps(
           const arena = inLoop(place(scan.arena));
           return {
             ...arena,
-            start: arena.start + arena.offset + at.offset / wordBytes,
+            start: arena.start + arena.offset + at.offset,
             offset: 0,
-            length: wordsOf(id),
+            length: bytesOfBuffer(id),
           };
         }
         case 'input': {
@@ -310,24 +357,19 @@ function scanSteps(
           if (position < constants.length) return inLoop(place(constants[position]!));
           const k = position - constants.length;
           if (k < carries) return inLoop(carryPlace(k, turn, false));
-          return element(sequences[k - carries]!, wordsOf(id));
+          return element(sequences[k - carries]!, bytesOfBuffer(id));
         }
         case 'output': {
           const { position, alias } = at;
           if (position < carries) {
             return inLoop(carryPlace(position, turn, alias === undefined));
           }
-          return element(outputs[position]!, wordsOf(id));
+          return element(outputs[position]!, bytesOfBuffer(id));
         }
       }
     };
-  steps.push({
-    kind: 'loop',
-    length,
-    turns: [
-      kernelSteps(body, bodyPlace(0), depth + 1, most),
-      kernelSteps(body, bodyPlace(1), depth + 1, most),
-    ],
-  });
+  const turn = (number: number): Step[] =>
+    kernelSteps({ program: body, place: bodyPlace(number), depth: depth + 1, storage });
+  steps.push({ kind: 'loop', length, turns: [turn(0), turn(1)] });
   return steps;
 }

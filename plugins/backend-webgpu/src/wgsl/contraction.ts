@@ -1,14 +1,16 @@
 /**
- * Matrix products and convolutions of float32 in tiles: a workgroup brings a block of both sides into its memory
+ * Matrix products and convolutions of floats in tiles, added up in float32: a workgroup brings a block of both sides into its memory
  * and each invocation keeps a patch of the result in registers. A convolution is a product whose right side is
  * read from the image where it is needed (implicit GEMM; Chetlur et al. 2014, arXiv:1410.0759).
  */
 import { geometryOf, product } from '@hebb/compiler';
 import type { ConvGeometry, RoutineKernel } from '@hebb/compiler';
 import { sizeOf, stridesOf } from '@hebb/core';
+import type { DType } from '@hebb/core';
 import { Values, statement } from './evaluate.ts';
 import type { Dispatch } from './loop.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
+import { settle } from './scalar.ts';
 import type { Shader } from './shader.ts';
 
 /** A batch of products, sides and result as code. */
@@ -31,12 +33,16 @@ const contractions = new Set(['matmul', 'conv', 'convTranspose', 'convKernelGrad
 /** Whether the kernel is computed in tiles; what is too small for them is left to loops. */
 export function isTiled(kernel: RoutineKernel): boolean {
   const { op, results, inputs } = kernel;
-  if (!contractions.has(op) || results[0]!.dtype !== 'float32') return false;
+  if (!contractions.has(op) || !isTiledType(results[0]!.dtype)) return false;
   if (sizeOf(results[0]!.shape) === 0 || inputs.some(({ shape }) => sizeOf(shape) === 0))
     return false;
   const { m, n, k } = sizesOf(kernel);
   return m >= 8 && n >= 8 && k >= 4;
 }
+
+/** Types whose products add up in float32. */
+const isTiledType = (dtype: DType): boolean =>
+  dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 
 function sizesOf(kernel: RoutineKernel): Pick<Product, 'batch' | 'm' | 'n' | 'k'> {
   if (kernel.op === 'matmul') {
@@ -89,8 +95,10 @@ export function contractionDispatches(kernel: RoutineKernel, shader: Shader): Di
   const rowTiles = Math.ceil(p.m / tile.rows);
   const columnTiles = Math.ceil(p.n / tile.columns);
   const groups = p.batch * rowTiles * columnTiles;
-  shader.global(`var<workgroup> tileA: array<f32, ${depth * tile.rows}>;
-var<workgroup> tileB: array<f32, ${depth * tile.columns}>;
+  // Halves stay halves until they are multiplied: twice as many fit.
+  const [a, b] = kernel.inputs.map(({ buffer }) => (shader.isHalf(buffer) ? 'f16' : 'f32'));
+  shader.global(`var<workgroup> tileA: array<${a!}, ${depth * tile.rows}>;
+var<workgroup> tileB: array<${b!}, ${depth * tile.columns}>;
 fn left(batch: i32, m: i32, k: i32) -> f32 {
 if (m >= ${p.m} || k >= ${p.k}) { return 0.0f; }
 ${p.left}
@@ -121,15 +129,15 @@ ${attached(kernel, shader)}
     `for (var i = i32(lane); i < ${depth * tile.rows}; i = i + ${invocations}) {`,
     `let ${fast} = i % ${fastSize};`,
     `let ${slow} = i / ${fastSize};`,
-    `tileA[k * ${tile.rows} + m] = left(batch, m0 + m, k0 + k);`,
+    `tileA[k * ${tile.rows} + m] = ${a!}(left(batch, m0 + m, k0 + k));`,
     '}',
     `for (var i = i32(lane); i < ${depth * tile.columns}; i = i + ${invocations}) {`,
-    `tileB[i] = right(batch, k0 + i / ${tile.columns}, n0 + i % ${tile.columns});`,
+    `tileB[i] = ${b!}(right(batch, k0 + i / ${tile.columns}, n0 + i % ${tile.columns}));`,
     '}',
     'workgroupBarrier();',
     `for (var k = 0; k < ${depth}; k = k + 1) {`,
-    ...rows.map((i) => `let a${i} = tileA[k * ${tile.rows} + row * ${ownRows} + ${i}];`),
-    ...columns.map((j) => `let b${j} = tileB[k * ${tile.columns} + column + ${side * j}];`),
+    ...rows.map((i) => `let a${i} = f32(tileA[k * ${tile.rows} + row * ${ownRows} + ${i}]);`),
+    ...columns.map((j) => `let b${j} = f32(tileB[k * ${tile.columns} + column + ${side * j}]);`),
     ...rows.flatMap((i) => columns.map((j) => `c${i}${j} = fma(a${i}, b${j}, c${i}${j});`)),
     '}',
     'workgroupBarrier();',
@@ -153,7 +161,7 @@ function attached(kernel: RoutineKernel, shader: Shader): string {
     const index = stridesOf(shape)
       .map((stride, i) => `${variables[i]!} * ${stride}`)
       .join(' + ');
-    return shader.store(kernel.outputs[0]!, index, 'value');
+    return shader.store(kernel.outputs[0]!, index, settle(dtype, 'value', shader.use));
   }
   const context = {
     shader,

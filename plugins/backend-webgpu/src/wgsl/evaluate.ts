@@ -1,14 +1,17 @@
 /** Straight-line code of kernels as WGSL statements. */
-import type { Instruction } from '@hebb/compiler';
+import type { Condition, Instruction } from '@hebb/compiler';
 import type { DType } from '@hebb/core';
 import { applyScalar, bitcastScalar, castScalar, constant, settle } from './scalar.ts';
 import { scalarFor } from './scalar.ts';
+import { typeName } from '../types.ts';
 import { conditionsCode, indexCode } from './shader.ts';
 import type { Shader } from './shader.ts';
 
 /** Types of the values that are defined so far, shared by all stages of a kernel. */
 export class Values {
   readonly #types = new Map<number, DType>();
+  /** Values that are halves as they came from memory: where they only move, every bit is kept. */
+  readonly halves = new Set<number>();
 
   define(id: number, dtype: DType): void {
     this.#types.set(id, dtype);
@@ -20,6 +23,7 @@ export class Values {
 }
 
 export const valueName = (id: number): string => `t${id}`;
+const halfName = (id: number): string => `h${id}`;
 
 export interface CodeContext {
   readonly shader: Shader;
@@ -37,6 +41,9 @@ export function statement(context: CodeContext, instruction: Instruction): strin
   if (instruction.op === 'store') {
     const { buffer, index, arg } = instruction;
     const [from, to] = [values.dtype(arg), shader.dtype(buffer)];
+    if (values.halves.has(arg) && shader.isHalf(buffer)) {
+      return shader.storeHalf(buffer, indexCode(index, variables), halfName(arg));
+    }
     const value =
       from === to ? settle(to, valueName(arg), use) : castScalar(from, to, valueName(arg), use);
     return shader.store(buffer, indexCode(index, variables), value);
@@ -52,14 +59,21 @@ export function statement(context: CodeContext, instruction: Instruction): strin
     case 'load': {
       const { buffer, index, conditions = [], otherwise = 0 } = instruction;
       const from = shader.dtype(buffer);
+      if (shader.isHalf(buffer) && dtype === 'float16' && Number(otherwise) === 0) {
+        return half(shader.loadHalf(buffer, indexCode(index, variables)), conditions);
+      }
       const value = castScalar(from, dtype, shader.load(buffer, indexCode(index, variables)), use);
       return guarded(name, dtype, value, conditions, constant(dtype, otherwise, use));
     }
     case 'gather': {
       const { buffer, index, at, stride, size, conditions = [] } = instruction;
       // A position out of range is undefined, but must not leave the buffer.
-      const place = `clamp(i32(${valueName(at)}), 0, ${Math.max(0, size - 1)})`;
+      const number = castScalar(values.dtype(at), 'int32', valueName(at), use);
+      const place = `clamp(${number}, 0, ${Math.max(0, size - 1)})`;
       const where = `(${indexCode(index, variables)} + ${place}${stride === 1 ? '' : ` * ${stride}`})`;
+      if (shader.isHalf(buffer) && dtype === 'float16') {
+        return half(shader.loadHalf(buffer, where), conditions);
+      }
       const value = castScalar(shader.dtype(buffer), dtype, shader.load(buffer, where), use);
       return guarded(name, dtype, value, conditions, constant(dtype, 0, use));
     }
@@ -86,15 +100,27 @@ export function statement(context: CodeContext, instruction: Instruction): strin
     }
   }
 
+  function half(value: string, conditions: readonly Condition[]): string {
+    values.halves.add(id);
+    const own = halfName(id);
+    const load =
+      conditions.length === 0
+        ? `let ${own} = ${value};`
+        : `var ${own} = 0.0h;
+if (${conditionsCode(conditions, variables)}) { ${own} = ${value}; }`;
+    return `${load}
+let ${name} = f32(${own});`;
+  }
+
   function guarded(
     target: string,
     type: DType,
     value: string,
-    conditions: Extract<Instruction, { op: 'load' }>['conditions'] & object,
+    conditions: readonly Condition[],
     otherwise: string,
   ): string {
     if (conditions.length === 0) return define(value);
-    return `var ${target}: ${scalarFor('load', type)} = ${otherwise};
+    return `var ${target}: ${typeName(scalarFor('load', type))} = ${otherwise};
 if (${conditionsCode(conditions, variables)}) { ${target} = ${value}; }`;
   }
 }

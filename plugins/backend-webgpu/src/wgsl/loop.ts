@@ -6,7 +6,8 @@
 import type { Instruction, LoopKernel } from '@hebb/compiler';
 import { isFloat, sizeOf } from '@hebb/core';
 import { scalarFor } from './scalar.ts';
-import { combine, constant, identity } from './scalar.ts';
+import { applyScalar, combine, constant, identity } from './scalar.ts';
+import { typeName } from '../types.ts';
 import { Values, statement, valueName } from './evaluate.ts';
 import type { CodeContext } from './evaluate.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
@@ -152,12 +153,11 @@ function searched(context: CodeContext, x: ArgReduce, code: readonly Instruction
 function begin(context: CodeContext, x: Reduce | ArgReduce, code: readonly Instruction[]): string {
   const { use } = context.shader;
   if (x.op === 'reduce') {
-    const scalar = scalarFor(x.name, x.dtype);
+    const scalar = typeName(scalarFor(x.name, x.dtype));
     return `var a${x.id}: ${scalar} = ${constant(x.dtype, identity(x.name, x.dtype), use)};`;
   }
   const dtype = searched(context, x, code);
-  const scalar = scalarFor(x.name, dtype);
-  return `var a${x.id}: ${scalar} = ${scalar === 'bool' ? 'false' : `${scalar}(0)`};
+  return `var a${x.id}: ${typeName(scalarFor(x.name, dtype))} = ${constant(dtype, 0, use)};
 var p${x.id}: i32 = -1;`;
 }
 
@@ -185,8 +185,13 @@ function betterThan(
     const wins = x.name === 'argmax' ? `(${value} && !${best})` : `(!${value} && ${best})`;
     return `(${wins} || (${value} == ${best} && ${at} < ${bestAt}))`;
   }
+  if (!isFloat(dtype)) {
+    const pair = x.name === 'argmax' ? [best, value] : [value, best];
+    const wins = applyScalar('lt', dtype, pair, shader.use);
+    const same = applyScalar('eq', dtype, [value, best], shader.use);
+    return `(${wins} || (${same} && ${at} < ${bestAt}))`;
+  }
   const wins = x.name === 'argmax' ? `${value} > ${best}` : `${value} < ${best}`;
-  if (!isFloat(dtype)) return `(${wins} || (${value} == ${best} && ${at} < ${bestAt}))`;
   shader.use('isNan');
   const [nan, bestNan] = [`isNan(${value})`, `isNan(${best})`];
   return (
@@ -207,7 +212,9 @@ function together(context: CodeContext, x: Reduce | ArgReduce, width: number): s
   const { use } = shader;
   const [shared, places] = [`shared${x.id}`, `places${x.id}`];
   const dtype = x.op === 'reduce' ? x.dtype : values.dtype(x.arg);
-  shader.global(`var<workgroup> ${shared}: array<${scalarFor(x.name, dtype)}, ${width}>;`);
+  shader.global(
+    `var<workgroup> ${shared}: array<${typeName(scalarFor(x.name, dtype))}, ${width}>;`,
+  );
   const lines = [`${shared}[lane] = a${x.id};`];
   if (x.op === 'argreduce') {
     shader.global(`var<workgroup> ${places}: array<i32, ${width}>;`);

@@ -5,6 +5,8 @@
  * minimax fits on the reduced ranges.
  */
 
+import { wideHelpers } from './wide.ts';
+
 export interface HelperFunction {
   readonly code: string;
   readonly needs?: readonly string[];
@@ -36,6 +38,7 @@ const erfcLog = [
 const atanTail = [-0.333329491539, 0.199777106478, -0.138776856032, 0.0805374449538];
 
 export const helpers: Readonly<Record<string, HelperFunction>> = {
+  ...wideHelpers,
   // Constant expressions must not be infinite, and no compiler may know these bits.
   special: {
     code: `var<private> infinityBits: u32 = 0x7f800000u;
@@ -349,15 +352,7 @@ fn nan() -> f32 { return bitcast<f32>(nanBits); }`,
   },
   // Philox4x32-10 (Salmon et al., SC 2011): word i is word i mod 4 of the block with counter ⌊i/4⌋.
   philox: {
-    code: `fn highProduct(a: u32, b: u32) -> u32 {
-  let al = a & 0xffffu; let ah = a >> 16u;
-  let bl = b & 0xffffu; let bh = b >> 16u;
-  let low = al * bl;
-  let mid = ah * bl + (low >> 16u);
-  let other = al * bh + (mid & 0xffffu);
-  return ah * bh + (mid >> 16u) + (other >> 16u);
-}
-fn philox(block: u32, key0: u32, key1: u32) -> vec4<u32> {
+    code: `fn philox(block: u32, key0: u32, key1: u32) -> vec4<u32> {
   var c = vec4<u32>(block, 0u, 0u, 0u);
   var k0 = key0;
   var k1 = key1;
@@ -370,6 +365,7 @@ fn philox(block: u32, key0: u32, key1: u32) -> vec4<u32> {
   }
   return c;
 }`,
+    needs: ['highProduct'],
   },
 };
 

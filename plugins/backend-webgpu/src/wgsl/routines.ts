@@ -3,9 +3,10 @@ import type { RoutineKernel } from '@hebb/compiler';
 import { sizeOf, stridesOf } from '@hebb/core';
 import type { DType, ScatterReduce } from '@hebb/core';
 import type { Dispatch } from './loop.ts';
-import { applyScalar, constant, scalarFor, settle } from './scalar.ts';
+import { applyScalar, castScalar, constant, scalarFor, settle } from './scalar.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
 import type { Shader } from './shader.ts';
+import { typeName } from '../types.ts';
 
 /** Makes a shader over the buffers of the kernel; each dispatch has its own. */
 export type NewShader = () => Shader;
@@ -158,6 +159,12 @@ function copyFirst(kernel: RoutineKernel, shader: Shader, same: boolean): Dispat
   );
 }
 
+/** Element of the second input, an index of whatever integer type. */
+function position(kernel: RoutineKernel, shader: Shader, at: string): string {
+  const given = input(kernel, shader, 1, at);
+  return castScalar(shader.dtype(kernel.inputs[1]!.buffer), 'int32', given, shader.use);
+}
+
 /** What collides goes in index order within one invocation; an index out of range is left out. */
 const scatter =
   (same: (kernel: RoutineKernel) => boolean): RoutineGenerator =>
@@ -180,7 +187,7 @@ const scatter =
       ],
       [
         `for (var i = 0; i < ${count}; i = i + 1) {`,
-        `let to = i32(${input(kernel, shader, 1, 'i')});`,
+        `let to = ${position(kernel, shader, 'i')};`,
         `if (to >= 0 && to < ${size}) {`,
         combined(
           shader,
@@ -216,7 +223,7 @@ const scatterElements =
       [
         `for (var i = 0; i < ${places[axis]!}; i = i + 1) {`,
         `let at = ${dot(indexStrides)} + i * ${indexStrides[axis]!};`,
-        `let to = i32(${input(kernel, shader, 1, 'at')});`,
+        `let to = ${position(kernel, shader, 'at')};`,
         `if (to >= 0 && to < ${shape[axis]!}) {`,
         combined(
           shader,
@@ -263,8 +270,9 @@ const sort: RoutineGenerator = (kernel, newShader) => {
         ? `(!isNan(${a}) && (isNan(${b}) || ${a} < ${b}))`
         : scalar === 'bool'
           ? `(!${a} && ${b})`
-          : `${a} < ${b}`;
-    shader.global(`fn isBefore(x: ${scalar}, y: ${scalar}) -> bool { return ${less}; }`);
+          : applyScalar('lt', dtype, [a, b], shader.use);
+    const type = typeName(scalar);
+    shader.global(`fn isBefore(x: ${type}, y: ${type}) -> bool { return ${less}; }`);
   };
   const dispatches: Dispatch[] = [];
   // Positions go from one half of the working memory to the other.

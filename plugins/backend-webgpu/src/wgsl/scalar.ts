@@ -1,7 +1,7 @@
 /** Elementwise primitives, constants and casts as WGSL expressions. */
 import { dtypeInfo, fail, isFloat } from '@hebb/core';
 import type { DType } from '@hebb/core';
-import { scalarOf } from '../types.ts';
+import { isWide, scalarOf, storedTypes } from '../types.ts';
 import type { Scalar } from '../types.ts';
 import { float } from './math.ts';
 
@@ -10,7 +10,7 @@ export type Use = (helper: string) => void;
 
 /** The scalar type, or an error in the name of what needs it. */
 export function scalarFor(op: string, dtype: DType): Scalar {
-  return scalarOf(dtype) ?? fail(op, 'webgpu has no such type', dtype);
+  return scalarOf(dtype) ?? fail(op, 'webgpu has no such type', dtype, [...storedTypes].join(', '));
 }
 
 export function constant(dtype: DType, value: number | bigint, use: Use): string {
@@ -23,6 +23,11 @@ export function constant(dtype: DType, value: number | bigint, use: Use): string
     }
     case 'u32':
       return `${Number(value) >>> 0}u`;
+    case 'i64':
+    case 'u64': {
+      const bits = BigInt.asUintN(64, BigInt(value));
+      return `vec2<u32>(${bits & 0xffffffffn}u, ${bits >> 32n}u)`;
+    }
     case 'f32': {
       const x = Math.fround(Number(value));
       if (Number.isNaN(x)) {
@@ -88,6 +93,9 @@ export function applyScalar(name: string, dtype: DType, args: readonly string[],
       return applyFloat(name, args, use);
     case 'bool':
       return applyBool(name, args);
+    case 'i64':
+    case 'u64':
+      return applyWide(name, dtype, args, use);
     default:
       return applyInteger(name, dtype, args, use);
   }
@@ -187,10 +195,71 @@ function applyInteger(name: string, dtype: DType, args: readonly string[], use: 
   }
 }
 
+/** Functions of `wide.ts` for the ops that are calls; `long` and `ulong` where signs differ. */
+const wideFunctions: Readonly<Record<string, string>> = {
+  add: 'wideAdd',
+  sub: 'wideSub',
+  mul: 'wideMul',
+  div: 'Div',
+  fmod: 'Fmod',
+  pow: 'Pow',
+  lt: 'Less',
+};
+const bitOperators: Readonly<Record<string, string>> = { and: '&', or: '|', xor: '^' };
+
+function applyWide(name: string, dtype: DType, args: readonly string[], use: Use): string {
+  const [x, y] = args as [string, string];
+  const kind = dtype === 'uint64' ? 'ulong' : 'long';
+  const call = (helper: string, ...given: readonly string[]): string => {
+    use(helper);
+    return `${helper}(${given.join(', ')})`;
+  };
+  const found = wideFunctions[name];
+  if (found !== undefined) {
+    return call(found.startsWith('wide') ? found : `${kind}${found}`, x, y);
+  }
+  if (name in bitOperators) return `(${x} ${bitOperators[name]} ${y})`;
+  switch (name) {
+    case 'maximum':
+      return `select(${x}, ${y}, ${call(`${kind}Less`, x, y)})`;
+    case 'minimum':
+      return `select(${y}, ${x}, ${call(`${kind}Less`, x, y)})`;
+    case 'neg':
+      return call('wideSub', 'vec2<u32>()', x);
+    case 'abs':
+      return kind === 'ulong' ? x : call('longAbs', x);
+    case 'sign': {
+      const one = `vec2<u32>(select(0u, 1u, any(${x} != vec2<u32>())), 0u)`;
+      if (kind === 'ulong') return one;
+      return `select(${one}, vec2<u32>(0xffffffffu, 0xffffffffu), ${x}.y >= 0x80000000u)`;
+    }
+    case 'not':
+      return `(~${x})`;
+    case 'eq':
+      return `all(${x} == ${y})`;
+    case 'le':
+      return `(!${call(`${kind}Less`, y, x)})`;
+    case 'shiftLeft':
+      return call('wideShiftLeft', x, y);
+    case 'shiftRight':
+      return call('wideShiftRight', x, y, kind === 'ulong' ? '0u' : call('longSign', x));
+    default:
+      return fail(name, 'has no code for integers', dtype);
+  }
+}
+
 /** A value as another type. */
 export function castScalar(from: DType, to: DType, x: string, use: Use): string {
   if (from === to) return x;
   const [source, target] = [scalarFor('cast', from), scalarFor('cast', to)];
+  if (isWide(source)) return castWide(from, to, x, use);
+  if (target === 'i64' || target === 'u64') {
+    const helper = source === 'f32' ? 'wideFloat' : 'wideInt';
+    if (source === 'u32') return `vec2<u32>(${x}, 0u)`;
+    if (source === 'bool') return `vec2<u32>(select(0u, 1u, ${x}), 0u)`;
+    use(helper);
+    return `${helper}(${x})`;
+  }
   if (target === 'bool') {
     if (source === 'f32') return `(${x} != 0.0f)`;
     return source === 'bool' ? x : `(${x} != ${source === 'u32' ? '0u' : '0'})`;
@@ -212,10 +281,29 @@ export function castScalar(from: DType, to: DType, x: string, use: Use): string 
   return settle(to, source === target ? x : `bitcast<${target}>(${x})`, use);
 }
 
+function castWide(from: DType, to: DType, x: string, use: Use): string {
+  switch (scalarFor('cast', to)) {
+    case 'bool':
+      return `any(${x} != vec2<u32>())`;
+    case 'i32':
+      return settle(to, `bitcast<i32>(${x}.x)`, use);
+    case 'u32':
+      return settle(to, `${x}.x`, use);
+    case 'f32': {
+      const helper = from === 'uint64' ? 'ulongFloat' : 'longFloat';
+      use(helper);
+      return settle(to, `${helper}(${x})`, use);
+    }
+    default:
+      return x;
+  }
+}
+
 /** The same bits as another type of the same width. */
 export function bitcastScalar(from: DType, to: DType, x: string, use: Use): string {
   if (from === to) return x;
   const target = scalarFor('bitcast', to);
+  if (isWide(target)) return x;
   if (dtypeInfo(from).bytes === 4) return `bitcast<${target}>(${x})`;
   const bits = bitsOf(from, x, use);
   if (!isFloat(to)) return settle(to, target === 'i32' ? `bitcast<i32>(${bits})` : bits, use);

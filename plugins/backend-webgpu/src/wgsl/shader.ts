@@ -1,7 +1,8 @@
 /** One shader while it is written: its bindings, its helper functions, its text. */
 import type { Condition, Index } from '@hebb/compiler';
 import type { DType } from '@hebb/core';
-import { scalarOf, storageOf } from '../types.ts';
+import { isWide, scalarOf } from '../types.ts';
+import type { Scalar } from '../types.ts';
 import type { Access } from '../bindings.ts';
 import { helperCode } from './math.ts';
 import { scalarFor } from './scalar.ts';
@@ -40,6 +41,7 @@ export class Shader {
   readonly #access: Access;
   readonly #helpers = new Set<string>();
   readonly #globals: string[] = [];
+  readonly #extensions = new Set<string>();
 
   constructor(access: Access) {
     this.#access = access;
@@ -51,24 +53,56 @@ export class Shader {
     return this.#access.dtype(buffer);
   }
 
-  load(buffer: number, given: string): string {
-    // Never reached, behind a condition that does not hold; but WGSL refuses to read it.
-    const index = /^\(-\d+\)$/.test(given) ? '0' : given;
+  /** Whether the buffer is of halves, as the device has them. */
+  isHalf(buffer: number): boolean {
+    return this.#access.at(buffer).element === 'f16';
+  }
+
+  load(buffer: number, index: string): string {
+    if (this.isHalf(buffer)) return `f32(${this.loadHalf(buffer, index)})`;
     const scalar = scalarFor('load', this.dtype(buffer));
     const { name, element, start } = this.#access.at(buffer);
-    const word = `${name}[${start === '' ? index : `${start} + ${index}`}]`;
-    const wanted = storageOf(scalar);
+    if (isWide(scalar)) {
+      if (element === 'vec2<u32>') return `${name}[${from(start, inBounds(index))}]`;
+      const word = from(start, `2 * (${inBounds(index)})`);
+      return `vec2<u32>(${name}[${word}], ${name}[${word} + 1])`;
+    }
+    const word = `${name}[${from(start, inBounds(index))}]`;
+    const wanted = storedAs(scalar);
     const value = element === wanted ? word : `bitcast<${wanted}>(${word})`;
     return scalar === 'bool' ? `(${value} != 0u)` : value;
   }
 
+  /** The element itself, of type f16. */
+  loadHalf(buffer: number, index: string): string {
+    const { name, start } = this.#access.at(buffer);
+    return `${name}[${from(start, inBounds(index))}]`;
+  }
+
   store(buffer: number, index: string, value: string): string {
-    const scalar = scalarFor('store', this.dtype(buffer));
     const { name, element, start } = this.#access.at(buffer);
-    const stored = storageOf(scalar);
+    const at = from(start, index);
+    // Exact: what is stored has been rounded to its type.
+    if (element === 'f16') return `${name}[${at}] = f16(${value});`;
+    const scalar = scalarFor('store', this.dtype(buffer));
+    if (isWide(scalar) && element !== 'vec2<u32>') {
+      const word = from(start, `2 * (${index})`);
+      return `{ let wide = ${value}; ${name}[${word}] = wide.x; ${name}[${word} + 1] = wide.y; }`;
+    }
+    const stored = storedAs(scalar);
     const word = scalar === 'bool' ? `select(0u, 1u, ${value})` : value;
-    const converted = element === stored ? word : `bitcast<${element}>(${word})`;
-    return `${name}[${start === '' ? index : `${start} + ${index}`}] = ${converted};`;
+    const converted = element === stored || isWide(scalar) ? word : `bitcast<${element}>(${word})`;
+    return `${name}[${at}] = ${converted};`;
+  }
+
+  storeHalf(buffer: number, index: string, value: string): string {
+    const { name, start } = this.#access.at(buffer);
+    return `${name}[${from(start, index)}] = ${value};`;
+  }
+
+  /** A line at the head of the module: `enable …;`. */
+  extension(line: string): void {
+    this.#extensions.add(line);
   }
 
   /** A declaration outside all functions. */
@@ -83,6 +117,8 @@ export class Shader {
       (_, d) => `@group(1) @binding(${d}) var<uniform> step${d}: vec4<i32>;`,
     );
     return [
+      ...(this.#access.usesHalves ? ['enable f16;'] : []),
+      ...this.#extensions,
       ...this.#access.declarations(),
       ...steps,
       helperCode(this.#helpers),
@@ -97,6 +133,14 @@ ${body}
       .join('\n');
   }
 }
+
+const from = (start: string, index: string): string =>
+  start === '' ? index : `${start} + ${index}`;
+
+/** Never reached, behind a condition that does not hold; but WGSL refuses to read it. */
+const inBounds = (index: string): string => (/^\(-\d+\)$/.test(index) ? '0' : index);
+
+const storedAs = (scalar: Scalar): Exclude<Scalar, 'bool'> => (scalar === 'bool' ? 'u32' : scalar);
 
 export const isStored = (dtype: DType): boolean => scalarOf(dtype) !== undefined;
 
