@@ -20,13 +20,24 @@ export interface BatchingOptions {
 type Inputs = Record<string, ServedTensor>;
 type Outputs = Record<string, ServedValue>;
 
+type Outcome = { readonly outputs: Outputs } | { readonly error: unknown };
+
 interface Waiting {
   readonly inputs: Inputs;
   readonly rows: number;
-  readonly resolve: (outputs: Outputs) => void;
-  readonly reject: (error: unknown) => void;
+  outcome: Outcome | undefined;
   /** Whether its client is gone. */
   over: boolean;
+}
+
+/** Requests that may go together: the shapes of their rows are the same. */
+interface Queue {
+  readonly waiting: Waiting[];
+  /** The batch that is computed now. */
+  current: readonly Waiting[];
+  leader: object | undefined;
+  /** Goes up for as long as the request that computes lives. */
+  beats: number;
 }
 
 /**
@@ -51,14 +62,23 @@ export function batched(model: ServedModel, options: BatchingOptions = {}): Serv
   };
 }
 
+const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Milliseconds between signs of life of whoever computes. */
+const beat = 50;
+/** Looks of a waiting request without a sign of life, after which it computes by itself: more than a second. */
+const mostLooks = 150;
+
+/**
+ * One of the requests that wait computes for all. Each waits by timers of its own: on workers a request that
+ * waits for nothing but another one counts as hung, and one whose client leaves ends without a word.
+ */
 class Batcher {
   readonly #model: ServedModel;
   readonly #wait: number;
   readonly #most: number;
   readonly #onCall: BatchingOptions['onCall'];
-  /** Requests that may go together, by the shapes of their rows. */
-  readonly #queues = new Map<string, Waiting[]>();
-  readonly #busy = new Set<string>();
+  readonly #queues = new Map<string, Queue>();
 
   constructor(model: ServedModel, { wait = 0, most = 32, onCall }: BatchingOptions) {
     if (!(wait >= 0 && wait < Infinity)) throw new RangeError(`wait is milliseconds, got ${wait}`);
@@ -89,38 +109,59 @@ class Batcher {
       .map(([name, { shape }]) => `${name}:${shape.slice(1).join()}`)
       .sort()
       .join(';');
-    let leave: (() => void) | undefined;
+    const queue = this.#queues.get(key) ?? {
+      waiting: [],
+      current: [],
+      leader: undefined,
+      beats: 0,
+    };
+    this.#queues.set(key, queue);
+    const own: Waiting = { inputs, rows, outcome: undefined, over: false };
+    queue.waiting.push(own);
+    const leave = (): void => void (own.over = true);
+    signal?.addEventListener('abort', leave);
     try {
-      return await new Promise((resolve, reject) => {
-        const waiting: Waiting = { inputs, rows, resolve, reject, over: false };
-        leave = () => {
-          waiting.over = true;
-          reject(signal!.reason as Error);
-        };
-        signal?.addEventListener('abort', leave, { once: true });
-        let queue = this.#queues.get(key);
-        if (queue === undefined) this.#queues.set(key, (queue = []));
-        queue.push(waiting);
-        if (!this.#busy.has(key)) void this.#work(key, queue);
-      });
+      await sleep(this.#wait);
+      let looks = 0;
+      let { beats } = queue;
+      while (own.outcome === undefined) {
+        signal?.throwIfAborted();
+        if (queue.leader === undefined || looks > mostLooks) {
+          await this.#lead(queue);
+          looks = 0;
+          continue;
+        }
+        looks = queue.beats === beats ? looks + 1 : 0;
+        ({ beats } = queue);
+        await sleep(Math.min(1 + looks, 8));
+      }
     } finally {
-      if (leave !== undefined) signal?.removeEventListener('abort', leave);
+      signal?.removeEventListener('abort', leave);
+      own.over = true;
+      if (queue.leader === undefined && queue.waiting.every(({ over }) => over)) {
+        this.#queues.delete(key);
+      }
     }
+    if ('error' in own.outcome) throw own.outcome.error;
+    return own.outcome.outputs;
   }
 
-  /** Computes batches until nobody waits. */
-  async #work(key: string, queue: Waiting[]): Promise<void> {
-    this.#busy.add(key);
-    await new Promise((resolve) => setTimeout(resolve, this.#wait));
-    for (;;) {
-      const batch = this.#next(queue);
-      if (batch.length === 0) break;
-      await this.#compute(batch);
-      // Requests that came meanwhile are read before the next batch is closed.
-      await new Promise((resolve) => setTimeout(resolve, 0));
+  /** Computes the next batch; first what somebody left undone whose client is gone. */
+  async #lead(queue: Queue): Promise<void> {
+    queue.waiting.unshift(...queue.current.filter(({ outcome }) => outcome === undefined));
+    const leader = {};
+    queue.leader = leader;
+    queue.current = this.#next(queue.waiting);
+    const timer = setInterval(() => (queue.beats += 1), beat);
+    try {
+      await this.#compute(queue.current);
+    } finally {
+      clearInterval(timer);
+      if (queue.leader === leader) {
+        queue.leader = undefined;
+        queue.current = [];
+      }
     }
-    this.#busy.delete(key);
-    this.#queues.delete(key);
   }
 
   #next(queue: Waiting[]): Waiting[] {
@@ -136,16 +177,14 @@ class Batcher {
   }
 
   async #compute(batch: readonly Waiting[]): Promise<void> {
-    let outputs: readonly Outputs[];
+    if (batch.length === 0) return;
     try {
-      outputs = await this.#together(batch);
+      const outputs = await this.#together(batch);
+      batch.forEach((each, i) => (each.outcome ??= { outputs: outputs[i]! }));
     } catch (error) {
-      const [first] = batch;
-      if (batch.length === 1) return first!.reject(error);
-      for (const each of batch) if (!each.over) await this.#compute([each]);
-      return;
+      if (batch.length === 1) batch[0]!.outcome ??= { error };
+      else for (const each of batch) if (!each.over) await this.#compute([each]);
     }
-    batch.forEach((each, i) => each.resolve(outputs[i]!));
   }
 
   async #together(batch: readonly Waiting[]): Promise<Outputs[]> {
