@@ -3,8 +3,8 @@ import { el } from './dom.ts';
 
 export interface Bars {
   readonly element: HTMLElement;
-  /** Shares from 0 to 1; without, all are empty. */
-  set(shares?: ArrayLike<number>): void;
+  /** Shares from 0 to 1; without, all are empty. With names, the bars are called so from now on. */
+  set(shares?: ArrayLike<number>, names?: readonly string[]): void;
 }
 
 export function bars(label: string, names: readonly string[]): Bars {
@@ -18,7 +18,7 @@ export function bars(label: string, names: readonly string[]): Bars {
       el('span', { class: 'bar-track', 'aria-hidden': 'true' }, fill),
       text,
     );
-    return { row, fill, text };
+    return { row, fill, text, name: row.querySelector('.bar-name')! };
   });
   return {
     element: el(
@@ -26,10 +26,11 @@ export function bars(label: string, names: readonly string[]): Bars {
       { class: 'bars', 'aria-label': label },
       rows.map(({ row }) => row),
     ),
-    set(shares) {
+    set(shares, others) {
       const best =
         shares === undefined ? -1 : Array.from(shares).indexOf(Math.max(...Array.from(shares)));
-      rows.forEach(({ row, fill, text }, i) => {
+      rows.forEach(({ row, fill, text, name }, i) => {
+        if (others !== undefined) name.textContent = others[i] ?? '';
         const share = shares?.[i] ?? 0;
         fill.style.transform = `scaleX(${share})`;
         text.textContent =
