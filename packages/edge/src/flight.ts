@@ -2,14 +2,14 @@
 
 interface Running<T> {
   readonly promise: Promise<T>;
-  /** Goes up for as long as the request that does the work lives. */
-  beats: number;
+  /** When the request that does the work last showed that it lives. */
+  beatAt: number;
 }
 
 /** Milliseconds between signs of life. */
-const beat = 250;
-/** Signs of life that may be missing. */
-const mostMissing = 6;
+const beat = 200;
+/** Milliseconds without one after which it is given up. */
+const mostSilent = 1000;
 
 /**
  * The first caller does the work, whoever comes meanwhile waits for its result. On workers a request dies with
@@ -36,7 +36,7 @@ export class Flight<T> {
   #start(work: (isCurrent: () => boolean) => Promise<T>): Promise<T> {
     const begun: { running?: Running<T> } = {};
     const isCurrent = (): boolean => this.#running === begun.running;
-    const timer = repeat(beat, () => (running.beats += 1));
+    const timer = repeat(beat, () => (running.beatAt = Date.now()));
     const promise = (async () => {
       // Not before it is known as running.
       await Promise.resolve();
@@ -47,7 +47,7 @@ export class Flight<T> {
         if (isCurrent()) this.#running = undefined;
       }
     })();
-    const running: Running<T> = { promise, beats: 0 };
+    const running: Running<T> = { promise, beatAt: Date.now() };
     begun.running = running;
     this.#running = running;
     return promise;
@@ -58,12 +58,11 @@ const lost = Symbol('lost');
 
 function watched<T>(running: Running<T>): Promise<{ value: T } | typeof lost> {
   return new Promise((resolve, reject) => {
-    let { beats } = running;
-    let missing = 0;
+    let silent = 0;
     const timer = repeat(beat, () => {
-      missing = running.beats === beats ? missing + 1 : 0;
-      ({ beats } = running);
-      if (missing <= mostMissing) return;
+      silent = Date.now() - running.beatAt > mostSilent ? silent + 1 : 0;
+      // Twice: where something else has held up all timers, the other one's is due by then.
+      if (silent < 2) return;
       clearInterval(timer);
       resolve(lost);
     });

@@ -63,7 +63,7 @@ const bindings: Readonly<Record<StoreKind, string>> = {
 /** Bindings are imported, so that `loadModel` needs no arguments; they can be used in requests alone. */
 function storeLoader({ kind, stored }: WorkerStore): string {
   const key = stored.manifest.encryption === undefined ? '' : '\n    key: () => env.WEIGHTS_KEY,';
-  return `import { env } from 'cloudflare:workers';
+  return `import { env, waitUntil } from 'cloudflare:workers';
 import { ${kind}Store, storedModel } from '@hebb/edge';
 import { manifest } from './manifest.js';
 import module from './model.wasm';
@@ -75,6 +75,7 @@ export function stored(options = {}) {
     module,
     manifest,
     store: () => ${bindings[kind]},${key}
+    waitUntil,
     ...options,
   });
 }

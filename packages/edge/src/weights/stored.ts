@@ -29,6 +29,11 @@ export interface StoredModelOptions {
    * twice as long each time, up to `most`. Default 1 and 30.
    */
   readonly backoff?: { readonly first?: number; readonly most?: number };
+  /**
+   * Keeps the worker alive until the load is over, whether or not the request that began it still is (`waitUntil`
+   * of `cloudflare:workers`).
+   */
+  readonly waitUntil?: (promise: Promise<unknown>) => void;
   /** Most bytes that are asked for at once, where the store has ranges. Default 8 MiB. */
   readonly rangeBytes?: number;
 }
@@ -94,7 +99,9 @@ class Loader {
     if (this.#model !== undefined) return this.#model;
     const wait = this.#retryAt - Date.now();
     if (wait > 0) throw this.#unavailable(wait);
-    return this.#flight.join((isCurrent) => this.#attempt(isCurrent));
+    const loading = this.#flight.join((isCurrent) => this.#attempt(isCurrent));
+    this.#options.waitUntil?.(loading.catch(() => undefined));
+    return loading;
   }
 
   unload(): void {
