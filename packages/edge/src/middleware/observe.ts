@@ -1,5 +1,6 @@
 /** Metrics and one log line for each request, when its answer is over. */
 import type { MiddlewareHandler } from 'hono';
+import { matchedRoutes } from 'hono/route';
 import { RequestError } from '../error.ts';
 import type { State } from '../router.ts';
 import type { Metrics } from './metrics.ts';
@@ -37,7 +38,8 @@ const isKnown = (method: string): boolean =>
 export function observe(metrics: Metrics, log: Log | undefined): MiddlewareHandler<State> {
   return async (c, next) => {
     const started = performance.now();
-    c.set('route', 'unmatched');
+    // Known before the route itself runs: what is refused on the way there counts for it.
+    c.set('route', matchedRoutes(c).findLast(({ path }) => path !== '/*')?.path ?? 'unmatched');
     c.set('cold', false);
     const slot = metrics.active.enter();
     await next();
