@@ -1,7 +1,7 @@
 /** Attention in parts, as compiled backends run it, beside the oracle, which runs it whole. */
 import { cpu } from '@hebb/backend-cpu';
 import { wasm } from '@hebb/backend-wasm';
-import { gradients, init, random, tensor } from '@hebb/core';
+import { concat, gradients, init, random, tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { scaledDotProductAttention } from '@hebb/ops';
 import type { AttentionOptions } from '@hebb/ops';
@@ -37,4 +37,22 @@ it.each(cases)('%s: values and gradients', async (_, options) => {
     expect(worst).toBeLessThan(1e-4);
     expect(values).toHaveLength(want[i]!.length);
   });
+});
+
+// 4.3 million scores are more than are held at once; those of each half are not.
+it.each([false, true])('a long sequence as its two halves (causal: %s)', async (isCausal) => {
+  await init(wasm());
+  const [queries, half] = [1460, 730];
+  const [q, g] = [draw(1, 2, 1, queries, 8), draw(4, 2, 1, queries, 5)];
+  const [k, v] = [draw(2, 2, 1, queries, 8), draw(3, 2, 1, queries, 5)];
+  const run = (first: number, count: number): Tensor[] => {
+    const own = q.narrow(2, first, count);
+    const y = scaledDotProductAttention(own, k, v, { isCausal, offset: first });
+    return [y, ...gradients(y, [own, k, v], { cotangents: [g.narrow(2, first, count)] })];
+  };
+  const [one, two] = [run(0, half), run(half, half)];
+  const want = one.map((x, i) => (i < 2 ? concat([x, two[i]!], 2) : x.add(two[i]!)));
+  for (const [i, x] of run(0, queries).entries()) {
+    expect(await x.sub(want[i]!).abs().max().item()).toBeLessThan(1e-5);
+  }
 });

@@ -1,85 +1,20 @@
 /** Scaled dot-product attention. Vaswani et al. 2017, arXiv:1706.03762. */
 import {
-  add,
   argumentLayout,
   broadcastShapes,
   broadcastTo,
   cast,
   composite,
-  concat,
   defaultGenerator,
-  div,
-  expand,
   fail,
   formatShape,
-  gradients,
   isFloat,
-  matmul,
-  mul,
-  random,
-  reshape,
-  tanh,
-  where,
   withOp,
 } from '@hebb/core';
 import type { Attrs, DType, Generator, OnnxEmitter, Tensor } from '@hebb/core';
 import { number, requireTensor } from '../operands.ts';
-import { atPlace, partsOf, pieceOf, worthKeeping } from './parts.ts';
-import type { Part } from './parts.ts';
-import { softmax } from '../softmax.ts';
-import { softmaxOrZeros } from './softmax.ts';
-import { bandMask, mayHideRows } from './visible.ts';
-import type { Band } from './visible.ts';
-
-type AttentionAttrs = Band & {
-  readonly scale: number;
-  /** 0: none. */
-  readonly softcap: number;
-  readonly dropout: number;
-  /** Left out: the type of the queries. */
-  readonly softmaxDtype?: DType;
-};
-
-const headsOf = (x: Tensor): number => (x.rank < 4 ? 1 : x.shape.at(-3)!);
-
-/** Query heads that share a key head become rows of one matrix: [..., H, L, E] -> [..., Hk, H/Hk · L, E]. */
-function foldHeads(x: Tensor, keyHeads: number): Tensor {
-  const heads = headsOf(x);
-  if (heads === keyHeads) return x;
-  const [rows, size] = x.shape.slice(-2) as [number, number];
-  return reshape(x, [...x.shape.slice(0, -3), keyHeads, (heads / keyHeads) * rows, size]);
-}
-function unfoldHeads(x: Tensor, heads: number): Tensor {
-  const own = headsOf(x);
-  if (own === heads) return x;
-  const [rows, size] = x.shape.slice(-2) as [number, number];
-  return reshape(x, [...x.shape.slice(0, -3), heads, (rows * own) / heads, size]);
-}
-
-/** Probabilities [..., H, L, S]. */
-function probabilities(
-  q: Tensor,
-  k: Tensor,
-  mask: Tensor | undefined,
-  key: Tensor | undefined,
-  attrs: AttentionAttrs,
-): Tensor {
-  const { scale, softcap, dropout, softmaxDtype = q.dtype } = attrs;
-  const [queries, keys] = [q.shape.at(-2)!, k.shape.at(-2)!];
-  const folded = matmul(foldHeads(q, headsOf(k)), k, { transposeB: true });
-  let scores = mul(unfoldHeads(folded, headsOf(q)), scale);
-  if (softcap > 0) scores = mul(tanh(div(scores, softcap)), softcap);
-  let visible = bandMask(queries, keys, attrs);
-  if (mask?.dtype === 'bool') visible = visible === undefined ? mask : mask.and(visible);
-  else if (mask !== undefined) scores = add(scores, expand(mask, scores.shape));
-  if (visible !== undefined) scores = where(expand(visible, scores.shape), scores, -Infinity);
-  const wide = cast(scores, softmaxDtype);
-  const hidden = mask !== undefined || mayHideRows(queries, keys, attrs);
-  const weights = cast(hidden ? softmaxOrZeros(wide) : softmax(wide, -1), q.dtype);
-  if (key === undefined) return weights;
-  const keep = random.bernoulli(key, weights.shape, 1 - dropout);
-  return where(keep, dropout === 1 ? weights : div(weights, 1 - dropout), 0);
-}
+import { attend, attendGradient, attendInParts, gradientInParts, probabilities } from './attend.ts';
+import type { AttentionAttrs } from './attend.ts';
 
 /** Which of the arguments a node was given. */
 function inputsGiven(attrs: Attrs): (i: number) => boolean {
@@ -103,68 +38,19 @@ const boolMask = {
 } as const;
 const dropoutKey = { shape: [2], dtype: 'uint32', values: [7, 9] } as const;
 
-function attend(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  mask: Tensor | undefined,
-  key: Tensor | undefined,
-  attrs: AttentionAttrs,
-): Tensor {
-  const weights = probabilities(q, k, mask, key, attrs);
-  return unfoldHeads(matmul(foldHeads(weights, headsOf(v)), v), headsOf(q));
-}
-
-/** Gradients of q, k, v and of a mask that is added. */
-function attendGradient(
-  q: Tensor,
-  k: Tensor,
-  v: Tensor,
-  mask: Tensor | undefined,
-  key: Tensor | undefined,
-  g: Tensor,
-  attrs: AttentionAttrs,
-  keep = true,
-): Tensor[] {
-  // Said in another way, the probabilities are not those of the forward pass, which then keeps none.
-  const y = keep
-    ? attend(q, k, v, mask, key, attrs)
-    : attend(mul(q, attrs.scale), k, v, mask, key, { ...attrs, scale: 1 });
-  const wrt = [q, k, v, ...(mask !== undefined && isFloat(mask.dtype) ? [mask] : [])];
-  return gradients(y, wrt, { cotangents: [g], unused: 'zeros' });
-}
-
-const roles = ['query', 'key', 'key', 'mask'] as const;
-
-/** The call cut into parts, or one part where dropout numbers the scores. */
-function cut(q: Tensor, k: Tensor, key: Tensor | undefined, attrs: AttentionAttrs): Part[] {
-  return key === undefined ? partsOf(q.shape, k.shape, attrs) : [];
-}
+type MaybeTensor = Tensor | undefined;
 
 const gradientOp = composite('scaledDotProductAttentionGradient', {
   body: (
     q: Tensor,
     k: Tensor,
     v: Tensor,
-    mask: Tensor | undefined,
-    key: Tensor | undefined,
+    mask: MaybeTensor,
+    key: MaybeTensor,
     g: Tensor,
     attrs: AttentionAttrs,
-  ): Tensor[] => attendGradient(q, k, v, mask, key, g, attrs),
-  inParts: (q, k, v, mask, key, g, attrs) => {
-    const keep = worthKeeping(q.shape, k.shape);
-    const parts = cut(q, k, key, attrs);
-    if (parts.length < 2) return attendGradient(q, k, v, mask, key, g, attrs, keep);
-    const inputs = [q, k, v, mask];
-    const found = parts.map((part) => {
-      const [pq, pk, pv, pm] = inputs.map((x, i) => x && pieceOf(x, roles[i]!, part));
-      const rows = pieceOf(g, 'query', part);
-      const here = { ...attrs, offset: part.offset };
-      const grads = attendGradient(pq!, pk!, pv!, pm, undefined, rows, here, keep);
-      return grads.map((x, i) => atPlace(x, inputs[i]!.shape, roles[i]!, part));
-    });
-    return found[0]!.map((_, i) => found.map((grads) => grads[i]!).reduce((a, b) => add(a, b)));
-  },
+  ): Tensor[] => attendGradient([q, k, v, mask, key], g, attrs),
+  inParts: (q, k, v, mask, key, g, attrs) => gradientInParts([q, k, v, mask, key], g, attrs),
   samples: [
     { in: [heads.q, heads.k, heads.v, boolMask, null, [2, 2, 3, 3]], attrs: plain },
     {
@@ -176,16 +62,15 @@ const gradientOp = composite('scaledDotProductAttentionGradient', {
 });
 
 const attentionOp = composite('scaledDotProductAttention', {
-  body: attend,
-  inParts: (q, k, v, mask, key, attrs) => {
-    const parts = cut(q, k, key, attrs);
-    if (parts.length < 2) return attend(q, k, v, mask, key, attrs);
-    const results = parts.map((part) => {
-      const [pq, pk, pv, pm] = [q, k, v, mask].map((x, i) => x && pieceOf(x, roles[i]!, part));
-      return attend(pq!, pk!, pv!, pm, undefined, { ...attrs, offset: part.offset });
-    });
-    return concat(results, q.rank - 2);
-  },
+  body: (
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: MaybeTensor,
+    key: MaybeTensor,
+    attrs: AttentionAttrs,
+  ): Tensor => attend([q, k, v, mask, key], attrs),
+  inParts: (q, k, v, mask, key, attrs) => attendInParts([q, k, v, mask, key], attrs),
   vjp: ({ grads: [g], inputs, attrs }) => {
     const given = inputsGiven(attrs);
     const [q, k, v, ...rest] = inputs as [Tensor, Tensor, Tensor, ...Tensor[]];

@@ -1,5 +1,5 @@
 /** Blocks of queries with the keys that they may look at. */
-import { narrow, pad, sizeOf } from '@hebb/core';
+import { narrow, pad } from '@hebb/core';
 import type { Shape, Tensor } from '@hebb/core';
 import type { Band } from './visible.ts';
 
@@ -15,23 +15,12 @@ export interface Part {
 /** Queries of a part at least, and parts at most, where a band hides keys. */
 const leastQueries = 32;
 const mostParts = 16;
-/** Scores that are held whole where no band hides any, and those of a part where they are too many. */
-const mostScores = 2 ** 24;
-const scoresOfPart = 2 ** 22;
-
-/**
- * How to cut attention so that hidden keys cost nothing and long sequences need not hold all scores. Parts
- * are few: each is kernels of its own.
- */
+/** How to cut attention so that hidden keys cost nothing. Parts are few: each is kernels of its own. */
 export function partsOf(q: Shape, k: Shape, band: Band): Part[] {
   const { causal, window, offset } = band;
   const [queries, keys] = [q.at(-2)!, k.at(-2)!];
-  const scores = sizeOf(q.slice(0, -1)) * keys;
   let size = queries;
   if (causal || window > 0) size = Math.max(leastQueries, Math.ceil(queries / mostParts));
-  else if (scores > mostScores) {
-    size = Math.max(leastQueries, Math.ceil((queries * scoresOfPart) / scores));
-  }
   // Whole vectors of rows.
   size = Math.ceil(size / 8) * 8;
   const parts: Part[] = [];
@@ -45,10 +34,6 @@ export function partsOf(q: Shape, k: Shape, band: Band): Part[] {
   }
   return parts;
 }
-
-/** Whether the probabilities of a whole call are few enough to be kept for the gradient. */
-export const worthKeeping = (q: Shape, k: Shape): boolean =>
-  sizeOf(q.slice(0, -1)) * k.at(-2)! <= scoresOfPart;
 
 /** Where a part's piece of an input begins on each axis, and how large it is. */
 function placeOf(

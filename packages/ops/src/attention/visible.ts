@@ -13,8 +13,12 @@ export type Band = {
 };
 
 /** True where the key may be looked at, [L, S]; `undefined` where that is everywhere. */
-export function bandMask(queries: number, keys: number, band: Band): Tensor | undefined {
-  const { causal, offset, window } = band;
+export function bandMask(
+  queries: number,
+  keys: number,
+  { causal, window }: Band,
+  offset: Tensor | number,
+): Tensor | undefined {
   if (!causal && window === 0) return undefined;
   const row = reshape(iota(queries), [queries, 1]);
   const distance = sub(offset === 0 ? row : row.add(offset), iota(keys));
