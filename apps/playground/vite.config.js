@@ -10,7 +10,12 @@ export default defineConfig({
   // Relative addresses: the pages work in any folder of a host.
   base: './',
   resolve: { conditions: ['@hebb/source', ...defaultClientConditions] },
-  build: { outDir: 'out', target: 'es2023', emptyOutDir: true, modulePreload: { polyfill: false } },
+  build: {
+    outDir: 'out/site',
+    target: 'es2023',
+    emptyOutDir: true,
+    modulePreload: { polyfill: false },
+  },
   worker: { format: 'es' },
   server: { headers: isolation },
   preview: { headers: isolation },

@@ -56,6 +56,7 @@ export function chart({
     height,
     cursor: { points: { size: 6 }, y: false },
     legend: { live: true },
+    hooks: { setCursor: [legend] },
     scales: {
       x: { time: false },
       y: {
@@ -89,11 +90,18 @@ export function chart({
   let plot: uPlot | undefined;
   let asked = 0;
 
+  /** Without a pointer above it, the legend tells the last values. */
+  const legend = (): void => {
+    if (plot === undefined || plot.cursor.idx != null) return;
+    const idxs = columns.map((column) => column.findLastIndex((value) => value !== null));
+    if (idxs.every((i) => i >= 0)) plot.setLegend({ idxs });
+  };
   const draw = (): void => {
     asked = 0;
     if (!frame.isConnected) return;
     plot ??= new uPlot(options(), data, frame);
     plot.setData(data);
+    legend();
     const said = series.flatMap(({ name, format = short }, i) => {
       const last = columns[i + 1]!.findLast((value) => value !== null);
       return last == null ? [] : [`${name} ${format(last)}`];

@@ -39,6 +39,9 @@ const stopNames = {
   signed: ['--map-negative', '--map-middle', '--map-positive'],
 } as const;
 
+/** Faint features are lifted a little. */
+const gamma = 0.75;
+
 /** 256 colours from one end to the other. */
 function ramp(stops: Stops): Uint8ClampedArray<ArrayBuffer> {
   const table = new Uint8ClampedArray(256 * 3);
@@ -78,10 +81,9 @@ export function mapView({
     const ratio = Math.min(2, devicePixelRatio || 1);
     const space = canvas.parentElement!.clientWidth;
     const gap = count > 1 ? 4 : 0;
-    const across = Math.max(
-      1,
-      Math.min(count, columns ?? Math.floor((space + gap) / (size + gap))),
-    );
+    const fit = Math.max(1, Math.floor((space + gap) / (0.8 * size + gap)));
+    // Rows of one length, as far as the number allows.
+    const across = columns ?? Math.ceil(count / Math.ceil(count / fit));
     // Tiles of one row share the width, up to half as large again as wanted.
     const points = Math.min((space - gap * (across - 1)) / across, 1.5 * size);
     const side = Math.max(1, Math.floor(points * ratio));
@@ -108,8 +110,10 @@ export function mapView({
       const end = start + width * height;
       const scale = palette === 'ink' ? 1 : each ? largest(data, start, end) : all;
       for (let i = start, at = 0; i < end; i++, at += 4) {
-        const share = scale === 0 ? 0 : data[i]! / scale;
-        const level = palette === 'signed' ? 0.5 + share / 2 : share;
+        const value = data[i]! / (scale || 1);
+        const share = palette === 'signed' ? value : Math.max(0, value);
+        const level =
+          palette === 'signed' ? 0.5 + share / 2 : palette === 'heat' ? share ** gamma : share;
         const index = 3 * Math.round(255 * Math.min(1, Math.max(0, level)));
         image.data[at] = table[index]!;
         image.data[at + 1] = table[index + 1]!;

@@ -29,6 +29,8 @@ export class Pad {
   #last: { x: number; y: number } | undefined;
   tool: Tool = 'pen';
   width = 22;
+  /** What is shown is an example: the next stroke begins on empty paper. */
+  placeholder = false;
 
   constructor(options: PadOptions) {
     this.#options = options;
@@ -62,6 +64,7 @@ export class Pad {
     const image = new ImageData(padSide, padSide);
     coverage.forEach((value, i) => (image.data[4 * i + 3] = value));
     this.#ink.putImageData(image, 0, 0);
+    this.placeholder = false;
     this.#changed();
   }
 
@@ -77,6 +80,8 @@ export class Pad {
 
   #line(x0: number, y0: number, x1: number, y1: number): void {
     const ink = this.#ink;
+    if (this.placeholder && this.tool === 'pen') ink.clearRect(0, 0, padSide, padSide);
+    this.placeholder = false;
     ink.globalCompositeOperation = this.tool === 'pen' ? 'source-over' : 'destination-out';
     ink.lineWidth = this.tool === 'pen' ? this.width : 1.6 * this.width;
     ink.lineCap = 'round';

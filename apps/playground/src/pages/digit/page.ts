@@ -148,6 +148,10 @@ export function mount(root: HTMLElement, services: Services): void {
     }
   }
 
+  // Something to see at once; the first stroke takes its place.
+  takeSample(3);
+  pad.placeholder = true;
+
   const openPicture = (file: File): Promise<void> =>
     services.attempt(async () => {
       const ink = await inkOf(file, padSide);
@@ -211,6 +215,7 @@ export function mount(root: HTMLElement, services: Services): void {
           el('div', { class: 'stack' }, sure, el('div', { class: 'seen' }, seen.element)),
         ),
         shares.element,
+        el('div', { class: 'row network-row' }, chooseNetwork.element, facts),
       ),
     ),
     panel(
@@ -223,7 +228,6 @@ export function mount(root: HTMLElement, services: Services): void {
       ),
       el('div', { class: 'layer' }, el('h3', {}, 'Kernels of the first layer'), weights.element),
       layers.element,
-      el('div', { class: 'row network-row' }, chooseNetwork.element, facts),
     ),
   );
 

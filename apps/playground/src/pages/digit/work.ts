@@ -1,5 +1,5 @@
 /** The drawing page's part of the worker: one network, asked again and again. */
-import { compile, scope, tensor } from '@hebb/core';
+import { compile, scope, tensor, zeros } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { decodeSafetensors, decodeTensors } from '@hebb/train';
 import { architectures } from '../../digits/names.ts';
@@ -40,9 +40,11 @@ export function create() {
           );
         }
         const next = new DigitNet(architecture satisfies Architecture);
-        await next.loadStateDict(decodeTensors(bytes));
+        next.loadStateDict(decodeTensors(bytes));
         net = next;
         look = compile((x: Tensor) => next.activations(x), { name: 'look' });
+        // Compiled before the first drawing, not while the hand moves.
+        await scope(async () => void (await (await look!(zeros([1, 1, 28, 28]))).at(-1)!.data()));
         return {
           parameters: next.parameters().reduce((sum, p) => sum + p.value.size, 0),
           weights: await weightMaps('First layer', next.firstWeights.value, 48),

@@ -104,12 +104,12 @@ export function mount(root: HTMLElement, services: Services): void {
   // Controls
   const go = button('Train', () => (running ? pause() : start()), { kind: 'primary', class: 'go' });
   const step = button('Step', () => void services.attempt(stepOnce));
-  const again = button('Start over', () => {
+  const again = button('Reset', () => {
     seed += 1;
     void services.attempt(rebuild);
   });
   const save = button('Export ONNX', () => void services.attempt(exportOnnx));
-  const draw = button('Draw for it', () => void services.attempt(keep));
+  const draw = button('Draw digits for it', () => void services.attempt(keep));
   const network = select<Architecture>(
     'Network',
     architectures.map((name) => [name, architectureNames[name]] as const),
@@ -200,7 +200,6 @@ export function mount(root: HTMLElement, services: Services): void {
   function drawView(view: View): void {
     weights.draw(view.weights);
     layers.draw(view.layers);
-    layers.element.parentElement!.hidden = view.layers.length === 0;
     samples.draw(view);
   }
 
@@ -357,16 +356,16 @@ export function mount(root: HTMLElement, services: Services): void {
         ),
       ),
     ),
-    el(
-      'div',
-      { class: 'grid inside' },
-      panel(
-        'Weights of the first layer',
-        {},
-        el('p', { class: 'quiet small' }, 'Violet adds, orange takes away.'),
-        el('div', {}, weights.element),
+    panel(
+      'Inside the network',
+      { class: 'layers-panel' },
+      el(
+        'p',
+        { class: 'quiet small' },
+        'Weights first: violet adds, orange takes away. Then what each stage makes of the chosen image.',
       ),
-      panel('Feature maps', {}, layers.element),
+      el('div', { class: 'layer' }, el('h3', {}, 'Weights of the first layer'), weights.element),
+      layers.element,
     ),
   );
 }

@@ -58,7 +58,7 @@ export interface View {
 /** Test images in one call, and how many of them are looked at. */
 const testBatch = 250;
 const mostTests = 1000;
-const sampleCount = 30;
+const sampleCount = 24;
 
 const optimizerOf: Readonly<Record<OptimizerName, (lr: number) => Optimizer<OptimizerOptions>>> = {
   adamw: (lr) => new AdamW({ lr }),
@@ -214,7 +214,7 @@ export class Session {
 
   /** Goes on where the snapshot was made. */
   async restore({ step, weights, optimizer }: Snapshot): Promise<void> {
-    await this.net.loadStateDict(decodeTensors(weights));
+    this.net.loadStateDict(decodeTensors(weights));
     await this.#optimizer.loadStateDict(Object.fromEntries(decodeTensors(optimizer)));
     this.#steps = step;
   }

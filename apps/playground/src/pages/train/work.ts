@@ -17,7 +17,9 @@ export interface Events {
 /** A burst is about this long, so that a pause comes at once and a message does not cost more than a step. */
 const burstMs = 60;
 const viewMs = 350;
-const testMs = 1500;
+/** A test at most so often, and not for more than a fifth of the time. */
+const testMs = 400;
+const testShare = 0.2;
 const snapshotMs = 4000;
 
 export function create() {
@@ -68,7 +70,7 @@ export function create() {
       running = true;
       let steps = 1;
       let viewed = -Infinity;
-      let tested = -Infinity;
+      let nextTest = 0;
       let kept = performance.now();
       try {
         while (running) {
@@ -80,12 +82,13 @@ export function create() {
           if (!Number.isFinite(burst.loss)) {
             throw new Error(
               `The loss is no longer a number at step ${burst.step}: the learning rate is too high. ` +
-                'Lower it and start over.',
+                'Lower it and press Reset.',
             );
           }
-          if (ended - tested > testMs) {
-            tested = ended;
+          if (ended > nextTest) {
             events.test(await alone(() => current().test()));
+            const cost = performance.now() - ended;
+            nextTest = ended + Math.max(testMs, cost / testShare);
           }
           if (ended - viewed > viewMs) {
             viewed = ended;
