@@ -13,7 +13,7 @@ import { NeedsValue } from './need.ts';
 import type { Steps } from './need.ts';
 import type { Program, ProgramNode } from './program.ts';
 import type { Built } from './table.ts';
-import { isHost } from './value.ts';
+import { int64, isHost } from './value.ts';
 import type { HostTensor, Value } from './value.ts';
 
 /** Host constants up to this many elements are worked out while the graph is built. */
@@ -35,7 +35,18 @@ export interface Interpretation {
   readonly training?: boolean;
   /** Called with every value that a node makes, for tools that compare. */
   readonly trace?: (node: ProgramNode, output: string, value: Value) => void;
+  /** Waited for after each node of the main graph, with what it made, for tools that take times. */
+  readonly after?: AfterNode;
 }
+
+/** Values in the order of the node's outputs; `undefined` for one that is left out. */
+export type AfterNode = (
+  node: ProgramNode,
+  values: readonly (Value | undefined)[],
+) => Promise<void>;
+
+/** What a wait is resumed with: no numbers were asked for. */
+const nothing = int64([]);
 
 class Scope {
   readonly #values = new Map<string, Value>();
@@ -71,7 +82,7 @@ export function* interpret(
     }
   }
   const known = new WeakMap<Tensor, HostTensor>();
-  return yield* runProgram(program, inputs, undefined, context, known);
+  return yield* runProgram(program, inputs, undefined, context, known, context.after);
 }
 
 function* runProgram(
@@ -80,6 +91,7 @@ function* runProgram(
   outer: Scope | undefined,
   context: Interpretation,
   known: WeakMap<Tensor, HostTensor>,
+  after?: AfterNode,
 ): Steps<readonly Value[]> {
   const scope = new Scope(outer);
   for (const [name, host] of program.initializers) {
@@ -107,6 +119,7 @@ function* runProgram(
       scope.set(name, value);
       context.trace?.(node, name, value);
     });
+    if (after !== undefined) yield { pending: after(node, results).then(() => nothing) };
     for (const name of node.lastUses) scope.drop(name);
   }
   return program.outputs.map(

@@ -27,7 +27,7 @@ import { checkInput } from './bind.ts';
 import { fromOnnxValue, toOnnxValue } from './convert.ts';
 import { OnnxImportError } from './error.ts';
 import { interpret } from './interpret.ts';
-import type { Interpretation } from './interpret.ts';
+import type { AfterNode, Interpretation } from './interpret.ts';
 import { LoopTooLong, runAsync, runSync } from './need.ts';
 import type { ImageDecoder } from './operators/image.ts';
 import { operatorDomains } from './operators/index.ts';
@@ -296,6 +296,15 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
     return runSync(interpret(this.program, inputs, { ...this.#context, ...options }), answer);
   }
 
+  /**
+   * Goes through the graph node by node, and waits for `after` behind each of the main graph. What is made is
+   * freed in the end.
+   * @internal
+   */
+  async walk(inputs: Readonly<Record<string, RunInput>>, after: AfterNode): Promise<void> {
+    await this.#staged(this.#bind(inputs), undefined, after);
+  }
+
   #refuse(tensor: Tensor): never {
     throw new OnnxImportError(
       'unsupported',
@@ -431,6 +440,7 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
   #staged(
     bound: ReadonlyMap<string, Value>,
     deadline: number | undefined,
+    after?: AfterNode,
   ): Promise<readonly Value[]> {
     const backend = currentBackend('run');
     const work = async (): Promise<readonly Value[]> =>
@@ -439,6 +449,7 @@ export class OnnxModel<Output extends Outputs = Outputs> extends Module {
           const steps = interpret(this.program, bound, {
             ...this.#context,
             ...(deadline === undefined ? {} : { deadline }),
+            ...(after === undefined ? {} : { after }),
           });
           return [
             ...(await runAsync(steps, async (need) => {
