@@ -1,6 +1,8 @@
 /** What clients speak, on real workerd: OpenAI's own client, curl, binary tensors, limits, and clients that leave. */
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { cpu } from '@hebb/backend-cpu';
 import { init, manualSeed, tensor, zeros } from '@hebb/core';
@@ -8,6 +10,7 @@ import { startWorker } from '@hebb/edge/node';
 import type { LocalWorker } from '@hebb/edge/node';
 import { TextGenerator } from '@hebb/layers-transformer';
 import { Linear } from '@hebb/nn';
+import type { Plan } from '@hebb/runtime';
 import OpenAI from 'openai';
 import { Recurrent, keys, letters, smallGpt, writeTextProject } from './text-project.ts';
 
@@ -60,6 +63,27 @@ describe('OpenAI’s client', () => {
     }
     expect([text, pieces > 20]).toEqual([textOf(wanted), true]);
     expect(new Set(text).size).toBeGreaterThan(2);
+  });
+  it.each([
+    { temperature: 0.8 },
+    { temperature: 1.2, top_k: 3 },
+    { temperature: 1, top_p: 0.7 },
+    { temperature: 1.5, min_p: 0.2 },
+    { temperature: 0.9, repetition_penalty: 1.8 },
+    { temperature: 0, repetition_penalty: 4 },
+  ])('draws the tokens that Node draws: %j', async (sampling) => {
+    const { temperature, top_k: topK, top_p: topP, min_p: minP } = sampling;
+    const generator = new TextGenerator(smallGpt());
+    const wanted = await generator.generate(idsOf('the '), {
+      ...{ temperature, topK, topP, minP, repetitionPenalty: sampling.repetition_penalty },
+      ...{ maxNewTokens: 40, seed: 11 },
+    });
+    generator.dispose();
+    const answer = await client.completions.create({
+      ...{ model: 'gpt', prompt: 'the ', max_tokens: 40, seed: 11 },
+      ...sampling,
+    });
+    expect(answer.choices[0]!.text).toBe(textOf(wanted));
   });
   it('gets the text of Node from a recurrent network, also when several are written at once', async () => {
     const prompts = ['abc', 'the end.', 'ü', 'q:z', 'hello hello hello'];
@@ -144,6 +168,73 @@ describe('OpenAI’s client', () => {
 });
 
 const curl = promisify(execFile);
+
+describe('server-sent events', () => {
+  /** The events of a stream, as they came over the wire. */
+  async function eventsOf(fields: object): Promise<{ data: string }[]> {
+    const response = await fetch(`${worker.url}/v1/completions`, {
+      method: 'POST',
+      headers: { ...auth, 'content-type': 'application/json' },
+      body: JSON.stringify({ model: 'gpt', prompt: 'hello ', stream: true, ...fields }),
+    });
+    expect([response.status, response.headers.get('content-type')]).toEqual([
+      200,
+      'text/event-stream; charset=utf-8',
+    ]);
+    const events: { data: string }[] = [];
+    let rest = '';
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      const pieces = (rest + chunk).split('\n\n');
+      rest = pieces.pop()!;
+      for (const piece of pieces) {
+        expect(piece).toMatch(/^data: [^\n]+$/);
+        events.push({ data: piece.slice(6) });
+      }
+    }
+    expect(rest).toBe('');
+    return events;
+  }
+  interface Part {
+    readonly choices: { text: string; finish_reason: string | null }[];
+  }
+  it('are the compiled model’s tokens, one by one, then the reason and [DONE]', async () => {
+    const events = await eventsOf({ max_tokens: 40, temperature: 0 });
+    expect(events.at(-1)!.data).toBe('[DONE]');
+    const parts = events.slice(0, -1).map(({ data }) => JSON.parse(data) as Part);
+    const generator = new TextGenerator(smallGpt());
+    const wanted = await generator.generate(idsOf('hello '), { temperature: 0, maxNewTokens: 40 });
+    generator.dispose();
+    expect(parts.map(({ choices }) => choices[0]!.text)).toEqual([...textOf(wanted), '']);
+    expect(parts.map(({ choices }) => choices[0]!.finish_reason)).toEqual([
+      ...wanted.map(() => null),
+      'length',
+    ]);
+  });
+  it('end at a stop, which is not sent, and penalties change what is said', async () => {
+    const said = async (fields: object): Promise<[string, string | null]> => {
+      const events = await eventsOf({ max_tokens: 30, temperature: 0, ...fields });
+      const parts = events.slice(0, -1).map(({ data }) => (JSON.parse(data) as Part).choices[0]!);
+      return [parts.map(({ text }) => text).join(''), parts.at(-1)!.finish_reason];
+    };
+    const [whole] = await said({});
+    const stop = whole.slice(9, 12);
+    expect(await said({ stop })).toEqual([whole.slice(0, whole.indexOf(stop)), 'stop']);
+    const [other] = await said({ frequency_penalty: 2, presence_penalty: 2 });
+    expect(other).not.toBe(whole);
+    expect(new Set(other).size).toBeGreaterThan(new Set(whole).size);
+  });
+  it('come from functions that were compiled, and nothing else', async () => {
+    const folder = await readdir(join(directory, 'gpt'));
+    expect(folder).toEqual(expect.arrayContaining(['model.wasm', 'plan.js', 'weights.bin']));
+    const { plan } = (await import(pathToFileURL(join(directory, 'gpt/plan.js')).href)) as {
+      plan: Plan;
+    };
+    expect(plan.functions.map(({ name, signatures }) => [name, signatures.length])).toEqual([
+      ['prefill', 2],
+      ['decode', 1],
+    ]);
+  });
+});
 
 describe('curl and binary tensors', () => {
   it('asks by the Open Inference Protocol', async () => {

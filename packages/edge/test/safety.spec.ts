@@ -201,7 +201,7 @@ describe('logs and metrics', () => {
       [route, 400, 'warn', 'echo', 'bad_input', undefined],
       [route, 500, 'error', 'broken', 'internal', undefined],
       ['unmatched', 404, 'warn', undefined, undefined, undefined],
-      ['unmatched', 401, 'warn', undefined, 'unauthorized', undefined],
+      [route, 401, 'warn', undefined, 'unauthorized', undefined],
     ]);
     expect(JSON.stringify(entries)).not.toMatch(/private|secret|made|Bearer/);
     for (const { id, ms, time } of entries) {
@@ -213,8 +213,8 @@ describe('logs and metrics', () => {
     const text = await response.text();
     expect(text).toContain(`hebb_requests_total{route="${route}",method="POST",status="200"} 2\n`);
     expect(text).toContain(`hebb_errors_total{route="${route}",code="internal"} 1\n`);
-    expect(text).toContain(`hebb_request_duration_seconds_bucket{route="${route}",le="+Inf"} 4\n`);
-    expect(text).toContain(`hebb_request_duration_seconds_count{route="${route}"} 4\n`);
+    expect(text).toContain(`hebb_request_duration_seconds_bucket{route="${route}",le="+Inf"} 5\n`);
+    expect(text).toContain(`hebb_request_duration_seconds_count{route="${route}"} 5\n`);
     expect(text).toContain('hebb_requests_in_flight 1\n');
     expect(text).toContain('hebb_cold_starts_total 1\n');
     expect(text).toContain('hebb_model_loads_total{model="echo",version="1"} 1\n');

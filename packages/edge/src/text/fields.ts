@@ -110,6 +110,10 @@ export function settingsOf(
     temperature: numberOf(fields, 'temperature', [0, 2], 1),
     // Zero is what some clients send for "the best one".
     topP: Math.max(numberOf(fields, 'top_p', [0, 1], 1), 1e-9),
+    // Beyond OpenAI's own, by the names that open servers give them; clients send -1 for "all".
+    topK: Math.max(integerOf(fields, 'top_k', [-1, safe], 0), 0),
+    minP: numberOf(fields, 'min_p', [0, 1], 0),
+    repetitionPenalty: numberOf(fields, 'repetition_penalty', [0.01, 100], 1),
     stop: stopsOf(fields, stop),
     seed: integerOf(fields, 'seed', [-safe, safe], random),
     frequencyPenalty: numberOf(fields, 'frequency_penalty', [-2, 2], 0),

@@ -9,6 +9,10 @@ export interface GenerateSettings {
   readonly maxTokens: number;
   readonly temperature: number;
   readonly topP: number;
+  /** 0 for all. */
+  readonly topK: number;
+  readonly minP: number;
+  readonly repetitionPenalty: number;
   readonly stop: readonly string[];
   readonly seed: number;
   /** Taken off a token's logit for each time that it was said, and once when it was said at all. */
@@ -86,7 +90,10 @@ export async function* generate(
   prompt: readonly number[],
   settings: GenerateSettings,
 ): AsyncGenerator<string, Finished, undefined> {
-  const { signal, temperature, topP, frequencyPenalty, presencePenalty } = settings;
+  const { signal, frequencyPenalty, presencePenalty } = settings;
+  const { temperature, topP, topK, minP, repetitionPenalty } = settings;
+  const sampling = { temperature, topP, minP, repetitionPenalty, ...(topK > 0 ? { topK } : {}) };
+  const seen = new Set(prompt);
   const most = Math.min(settings.maxTokens, (model.contextLength ?? Infinity) - prompt.length);
   const random = seededUniform(settings.seed);
   const stops = new StopTexts(settings.stop);
@@ -106,7 +113,8 @@ export async function* generate(
           return times === 0 ? x : x - times * frequencyPenalty - presencePenalty;
         });
       }
-      const token = sampleToken(logits, { temperature, topP }, random);
+      const token = sampleToken(logits, sampling, random, seen);
+      seen.add(token);
       said.set(token, (said.get(token) ?? 0) + 1);
       const ended = model.endTokens?.includes(token) === true;
       const piece = stops.push(ended ? decoding.flush() : decoding.push(token));
