@@ -4,7 +4,7 @@
 export interface Heap {
   /** Objects on V8's heap. */
   readonly objects: number;
-  /** Array buffers and WebAssembly memories. */
+  /** Array buffers. Memories of WebAssembly are not among them: V8 does not count those. */
   readonly buffers: number;
 }
 
@@ -19,7 +19,10 @@ export async function heapOf(port: number): Promise<Heap> {
   const list = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
     webSocketDebuggerUrl: string;
   }[];
-  const socket = new WebSocket(list[0]!.webSocketDebuggerUrl);
+  // Wrangler's own inspector takes nobody without an origin; Node's WebSocket has a place for headers.
+  const Socket = WebSocket as new (url: string, options: object) => WebSocket;
+  const headers = { origin: 'http://localhost' };
+  const socket = new Socket(list[0]!.webSocketDebuggerUrl, { headers });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise((resolve, reject) => {

@@ -7,6 +7,8 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { heapOf } from './inspector.ts';
+import type { Heap } from './inspector.ts';
 import { environment, freePort, wrangler } from './wrangler.ts';
 
 export { load, sendRequest } from './load.ts';
@@ -34,8 +36,8 @@ export interface StartWorkerOptions {
   readonly conditions?: readonly string[];
   /** Folder of the local stores, which is kept; default a new one, which is removed. */
   readonly persistTo?: string;
-  /** Port of V8's inspector; default some free one. */
-  readonly inspectorPort?: number;
+  /** Whether `heap` may be asked. */
+  readonly inspect?: boolean;
   /** What wrangler prints; `log` shows what the worker logs. Default `warn`. */
   readonly logLevel?: 'warn' | 'log';
 }
@@ -46,6 +48,8 @@ export interface LocalWorker {
   readonly startMs: number;
   /** Wrangler's process, of which workerd is a descendant. */
   readonly pid: number;
+  /** Bytes that the worker itself holds, as V8 counts them. */
+  heap(): Promise<Heap>;
   /** What wrangler has printed so far. */
   log(): string;
   stop(): Promise<void>;
@@ -62,11 +66,12 @@ export async function startWorker({
   conditions = [],
   logLevel = 'warn',
   persistTo,
-  inspectorPort = 0,
+  inspect = false,
 }: StartWorkerOptions): Promise<LocalWorker> {
   const started = performance.now();
   const state = persistTo ?? (await mkdtemp(join(tmpdir(), 'hebb-worker-')));
   const port = await freePort();
+  const inspectorPort = inspect ? await freePort() : 0;
   const child = spawn(
     process.execPath,
     [
@@ -115,7 +120,17 @@ export async function startWorker({
       cause: error,
     });
   }
-  return { url, startMs: performance.now() - started, pid: child.pid!, log: () => output, stop };
+  return {
+    url,
+    startMs: performance.now() - started,
+    pid: child.pid!,
+    heap: () => {
+      if (!inspect) throw new Error('start the worker with inspect: true');
+      return heapOf(inspectorPort);
+    },
+    log: () => output,
+    stop,
+  };
 }
 
 async function answers(child: ChildProcess, url: string, deadline: number): Promise<void> {
