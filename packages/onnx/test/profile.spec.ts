@@ -30,7 +30,7 @@ const inputs = { x: f32(new Float32Array(size * size).fill(1), [size, size]) };
 
 it('times every node in order, frees what it made, and counts nothing for shapes', async () => {
   const opened = new OnnxModel(source);
-  await opened.runValues(inputs);
+  await profileOnnx(opened, inputs, { runs: 1 });
   const before = backend.memory().buffers;
   const shares: number[] = [];
   const profile = await profileOnnx(opened, inputs, {

@@ -1,9 +1,10 @@
 /** Where the time of a run goes: node by node, one at a time. */
-import { Tensor, currentBackend, realize, tensor } from '@hebb/core';
+import { Tensor, currentBackend, isDType, realize, scope, tensor } from '@hebb/core';
+import { isTensor } from '../codec/value.ts';
 import { OnnxImportError } from '../import/error.ts';
 import type { OnnxModel, RunInput } from '../import/model.ts';
 import type { ProgramNode } from '../import/program.ts';
-import { isTensorValue, shapeOf } from '../import/value.ts';
+import { isTensorValue, shapeOf, toTensor } from '../import/value.ts';
 import type { Value } from '../import/value.ts';
 
 export interface NodeTime {
@@ -46,7 +47,15 @@ const median = (values: readonly number[]): number =>
 export async function profileOnnx(
   model: OnnxModel,
   inputs: Readonly<Record<string, RunInput>>,
-  { runs = 3, signal, onProgress }: ProfileOptions = {},
+  options: ProfileOptions = {},
+): Promise<OnnxProfile> {
+  return scope(() => profile(model, inputs, options));
+}
+
+async function profile(
+  model: OnnxModel,
+  inputs: Readonly<Record<string, RunInput>>,
+  { runs = 3, signal, onProgress }: ProfileOptions,
 ): Promise<OnnxProfile> {
   if (!Number.isInteger(runs) || runs < 1) {
     throw new OnnxImportError('invalid', `runs is a positive whole number, got ${runs}`, {
@@ -55,13 +64,14 @@ export async function profileOnnx(
   }
   const backend = currentBackend('profileOnnx');
   const finish = await fenceOf();
+  const given = uploaded(inputs);
   const times = new Map<ProgramNode, number[]>();
   const shapes = new Map<ProgramNode, readonly (readonly number[])[]>();
   const total = (runs + 1) * Math.max(1, model.program.nodes.length);
   let done = 0;
   for (let run = 0; run <= runs; run++) {
     let last = performance.now();
-    await model.walk(inputs, async (node, values) => {
+    await model.walk(given, async (node, values) => {
       signal?.throwIfAborted();
       const tensors = values.filter((value): value is Tensor => value instanceof Tensor);
       const waiting = tensors.filter((made) => !made.node.isRealized(made.output));
@@ -101,6 +111,15 @@ export async function profileOnnx(
     fused: median(whole),
   };
 }
+
+/** Small values that lie on the host would be computed with there. */
+const uploaded = (inputs: Readonly<Record<string, RunInput>>): Record<string, RunInput> =>
+  Object.fromEntries(
+    Object.entries(inputs).map(([name, value]) => {
+      const plain = !(value instanceof Tensor) && isTensor(value) && isDType(value.dtype);
+      return [name, plain ? toTensor(name, value) : value];
+    }),
+  );
 
 const shapesOf = (values: readonly (Value | undefined)[]): (readonly number[])[] =>
   values.filter(isTensorValue).map(shapeOf);
