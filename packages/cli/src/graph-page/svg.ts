@@ -45,7 +45,7 @@ export function drawing(boxes: readonly Box[], wires: readonly Wire[]): string {
       return `<text ${at}${k === 0 ? ' class="title"' : ''}>${escape(line)}</text>`;
     });
     const rectangle = `<rect x="${left.toFixed(1)}" y="${top.toFixed(1)}" width="${w}" height="${h}" rx="6"/>`;
-    return `<g class="box ${box.kind}"><title>${escape(box.detail)}</title>${rectangle}${text.join('')}</g>`;
+    return `<g class="box ${box.kind}" data-id="${escape(box.id)}"><title>${escape(box.detail)}</title>${rectangle}${text.join('')}</g>`;
   });
   const size = `width="${Math.ceil(width)}" height="${Math.ceil(height)}"`;
   return (
