@@ -8,7 +8,9 @@ export interface Contender {
   readonly library: Library;
   readonly threads: number;
   /** Passed on to the library's runner. */
-  readonly variant?: 'wasm' | 'cpu';
+  readonly variant?: 'wasm' | 'cpu' | 'webgpu' | 'cuda';
+  /** It runs in a page of Chromium. */
+  readonly page?: boolean;
   readonly families: readonly Family[];
   /** Files that have to be prepared for it. */
   readonly needs?: 'onnx' | 'program';
@@ -29,11 +31,43 @@ export const contenders: readonly Contender[] = [
   { name: 'torch-2', library: 'torch', threads: 2, families: all, needs: 'program' },
 ];
 
+const onGpu = { variant: 'webgpu', threads: 1, families: all } as const;
+
+/** Those on a graphics processor: `--backend webgpu`. */
+export const gpuContenders: readonly Contender[] = [
+  { ...onGpu, name: 'hebb-webgpu', library: 'hebb', page: true },
+  { ...onGpu, name: 'hebb-dawn', library: 'hebb' },
+  {
+    ...onGpu,
+    name: 'ort-webgpu',
+    library: 'ort',
+    page: true,
+    families: ['kernels', 'infer'],
+    needs: 'onnx',
+  },
+  { ...onGpu, name: 'tfjs-webgpu', library: 'tfjs', page: true },
+  { ...onGpu, name: 'jax-webgpu', library: 'jax', page: true },
+  { ...onGpu, name: 'torch-cuda', library: 'torch', variant: 'cuda', needs: 'program' },
+];
+
+export const allContenders: readonly Contender[] = [...contenders, ...gpuContenders];
+
 /** Hebb compiled ahead of time: takes part where bytes and cold starts are measured. */
 export const compiledName = 'hebb-compiled';
 
 /** What it is, for the table's legend. */
-export const describeContender = ({ library, variant, threads }: Contender): string => {
+export const describeContender = ({ library, variant, threads, page }: Contender): string => {
+  if (variant === 'webgpu' || variant === 'cuda') {
+    const libraries: Record<Library, string> = {
+      hebb: 'Hebb',
+      ort: 'onnxruntime-web',
+      tfjs: 'TensorFlow.js',
+      jax: 'jax-js',
+      torch: 'PyTorch',
+    };
+    if (variant === 'cuda') return `${libraries[library]} on CUDA, float32 without tensor cores`;
+    return `${libraries[library]}, WebGPU ${page ? 'in Chromium' : 'in Node (Dawn)'}`;
+  }
   const names: Record<Library, string> = {
     hebb: variant === 'cpu' ? 'Hebb, plain TypeScript' : 'Hebb, WebAssembly',
     ort: 'onnxruntime-web, WebAssembly',
@@ -48,20 +82,27 @@ export const describeContender = ({ library, variant, threads }: Contender): str
  * Whose outputs the others are compared with, the first that is there: not Hebb's, where somebody else
  * can do the case.
  */
-const judges = ['torch', 'ort', 'jax-js', 'tfjs', 'tfjs-cpu', 'hebb-cpu'];
+const judges = [
+  ...['torch', 'ort', 'jax-js', 'tfjs', 'tfjs-cpu', 'hebb-cpu'],
+  ...['torch-cuda', 'ort-webgpu', 'jax-webgpu', 'tfjs-webgpu'],
+];
 
 export function judgeAmong(names: readonly string[]): string | undefined {
   return judges.find((judge) => names.includes(judge)) ?? names[0];
 }
 
-export function selectContenders(names: readonly string[] | undefined): readonly Contender[] {
-  if (names === undefined) return contenders;
+/** By name, among `from`: those on the processor when left out. */
+export function selectContenders(
+  names: readonly string[] | undefined,
+  from: readonly Contender[] = contenders,
+): readonly Contender[] {
+  if (names === undefined) return from;
   return names
     .filter((name) => name !== compiledName)
     .map((name) => {
-      const found = contenders.find((c) => c.name === name);
+      const found = from.find((c) => c.name === name);
       if (found === undefined) {
-        throw new Error(`no contender ${name}: ${contenders.map((c) => c.name).join(', ')}`);
+        throw new Error(`no contender ${name}: ${from.map((c) => c.name).join(', ')}`);
       }
       return found;
     });

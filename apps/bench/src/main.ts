@@ -2,10 +2,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Argument, Command, InvalidArgumentError } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { cases, families } from './cases/index.ts';
 import type { Family } from './cases/case.ts';
-import { contenders, selectContenders } from './contenders.ts';
+import { allContenders, contenders, gpuContenders, selectContenders } from './contenders.ts';
+import { measureGpu } from './browser/bench.ts';
 import { copyBandwidth } from './harness/bandwidth.ts';
 import { buildForNode20 } from './harness/build.ts';
 import { contest } from './harness/contest.ts';
@@ -17,9 +18,9 @@ import { betweenMarkers, markdownDocument, readmeTable } from './report/document
 import { writeWhole } from './report/files.ts';
 import { describeMachine, machine } from './report/machine.ts';
 import { toTerminal } from './report/print.ts';
-import { isFamily, kinds, sheetsOf } from './report/saved.ts';
+import { cpuKinds, isFamily, sheetsOf } from './report/saved.ts';
 import type { Kind, Measured, Saved } from './report/saved.ts';
-import { versions } from './report/versions.ts';
+import { gpuVersions, versions } from './report/versions.ts';
 import { coldStarts } from './shipped/cold.ts';
 import { measureSizes } from './shipped/sizes.ts';
 import { measureZoo } from './zoo/zoo.ts';
@@ -34,6 +35,9 @@ interface Options {
   readonly json?: string;
   readonly markdown?: string;
   readonly node20?: boolean;
+  readonly backend: 'wasm' | 'webgpu';
+  readonly peakTflops?: number;
+  readonly small?: boolean;
   readonly details?: boolean;
 }
 
@@ -87,7 +91,7 @@ function commandLine(args: readonly string[]): string {
 }
 
 async function measure(
-  kind: Kind,
+  kind: Exclude<Kind, 'webgpu'>,
   wanted: string | undefined,
   options: Options,
   host: Host,
@@ -117,10 +121,41 @@ async function measure(
   }
 }
 
-async function bench(kind: Kind | undefined, wanted: string | undefined, options: Options) {
-  selectContenders(options.contenders);
+/** `--backend webgpu`: one kind of result, within which families and cases are chosen. */
+async function measureOnGpu(
+  family: Kind | undefined,
+  wanted: string | undefined,
+  options: Options,
+  host: Host,
+  folder: string,
+): Promise<Measured> {
+  if (family !== undefined && !isFamily(family)) {
+    throw new Error(`--backend webgpu measures ${families.join(', ')}, not ${family}`);
+  }
+  const { rounds, slice, budget, patience, contenders: names, small, peakTflops } = options;
+  const webgpu = await measureGpu({
+    family,
+    wanted,
+    names,
+    host,
+    ...(small !== undefined && { small }),
+    ...(peakTflops !== undefined && { peak: peakTflops * 1e12 }),
+    contest: {
+      rounds,
+      milliseconds: slice,
+      budget: budget * 1000,
+      patience: patience * 1000,
+      folder,
+      progress,
+    },
+  });
+  return { webgpu };
+}
+
+/** What to measure on the processor. @throws Error for a case that there is not. */
+function choose(kind: Kind | undefined, wanted: string | undefined): readonly Kind[] {
   // One case of all: whatever has cases.
-  const all = wanted === undefined ? kinds : families;
+  const all = wanted === undefined ? cpuKinds : families;
   const chosen: readonly Kind[] = kind === undefined ? all : [kind];
   const having = chosen.flatMap((each) =>
     isFamily(each) ? [each] : each === 'memory' ? ['train' as const] : [],
@@ -129,6 +164,13 @@ async function bench(kind: Kind | undefined, wanted: string | undefined, options
   if (wanted !== undefined && kind !== 'load' && !known.includes(wanted)) {
     throw new Error(`no case ${wanted}: ${known.join(', ')}`);
   }
+  return chosen;
+}
+
+async function bench(kind: Kind | undefined, wanted: string | undefined, options: Options) {
+  const onGpu = options.backend === 'webgpu';
+  selectContenders(options.contenders, onGpu ? gpuContenders : contenders);
+  const chosen = onGpu ? (['webgpu'] as const) : choose(kind, wanted);
   const { python } = options;
   const host = options.node20 ? findNode20(python) : hostOf(process.execPath, python);
   if (!host.sources) await buildForNode20();
@@ -139,7 +181,11 @@ async function bench(kind: Kind | undefined, wanted: string | undefined, options
   let measured: Measured = {};
   try {
     for (const each of chosen) {
-      measured = { ...measured, ...(await measure(each, wanted, options, host, folder)) };
+      const more =
+        each === 'webgpu'
+          ? await measureOnGpu(kind, wanted, options, host, folder)
+          : await measure(each, wanted, options, host, folder);
+      measured = { ...measured, ...more };
       progress('');
       for (const sheet of sheetsOf(measured, each, options.details === true)) {
         console.log(`${toTerminal(sheet)}\n`);
@@ -152,7 +198,10 @@ async function bench(kind: Kind | undefined, wanted: string | undefined, options
   const saved: Saved = {
     machine: here,
     command: commandLine(process.argv.slice(2)),
-    versions: { ...versions(), ...(torch && { PyTorch: torchVersion(python) ?? 'unknown' }) },
+    versions: {
+      ...(onGpu ? gpuVersions() : versions()),
+      ...(torch && { PyTorch: torchVersion(python) ?? 'unknown' }),
+    },
     ...measured,
   };
   if (options.json) await writeWhole(options.json, `${JSON.stringify(saved, undefined, 1)}\n`);
@@ -160,10 +209,16 @@ async function bench(kind: Kind | undefined, wanted: string | undefined, options
 }
 
 /** Those that were timed. */
-const contendersIn = ({ kernels = [], infer = [], train = [] }: Measured): string[] =>
-  [...kernels, ...infer, ...train].flatMap(({ results }) =>
-    results.filter(({ status }) => status === 'timed').map(({ contender }) => contender),
-  );
+const contendersIn = ({ webgpu, ...own }: Measured): string[] =>
+  [own, webgpu ?? {}]
+    .flatMap(({ kernels = [], infer = [], train = [] }: Measured) => [
+      ...kernels,
+      ...infer,
+      ...train,
+    ])
+    .flatMap(({ results }) =>
+      results.filter(({ status }) => status === 'timed').map(({ contender }) => contender),
+    );
 
 interface ReportOptions {
   readonly out?: string;
@@ -197,14 +252,22 @@ program
   .action(report);
 program
   .description('Hebb side by side with its peers: same work, same weights, same conditions')
-  .addArgument(new Argument('[what]', 'what to measure; all when left out').choices(kinds))
+  .addArgument(new Argument('[what]', 'what to measure; all when left out').choices(cpuKinds))
   .argument('[case]', 'one case of it')
+  .addOption(
+    new Option('--backend <name>', 'the processor, or a graphics processor in pages of Chromium')
+      .choices(['wasm', 'webgpu'])
+      .default('wasm'),
+  )
+  .option('--peak-tflops <n>', "webgpu: the card's float32 peak; measured when left out", positive)
+  .option('--small', 'webgpu: sizes for a software adapter, which are its default')
+  .option('--no-small', 'webgpu: full sizes on a software adapter')
   .option('--rounds <n>', 'turns of each contender', count, 5)
   .option('--slice <ms>', 'length of a turn', positive, 300)
   .option('--budget <s>', 'time of a contender in a case: slow ones get fewer turns', positive, 20)
   .option('--patience <s>', 'after which a contender without a first answer is out', positive, 120)
   .option('--python <command>', 'for PyTorch, where it has torch', 'python3')
-  .option('--contenders <names>', contenders.map(({ name }) => name).join(','), (text) =>
+  .option('--contenders <names>', allContenders.map(({ name }) => name).join(','), (text) =>
     text.split(','),
   )
   .option('--details', 'also first calls, memory and differences')

@@ -7,6 +7,8 @@ export interface InputSpec {
   readonly shape: readonly number[];
   /** Integers below this, as int32; left out: floats in [-1, 1). */
   readonly below?: number;
+  /** Floats of 16 bits. */
+  readonly half?: boolean;
 }
 
 interface CaseBase {

@@ -1,7 +1,7 @@
 /** Single operations. */
 import type { ForwardCase } from './case.ts';
 
-const matmul = (n: number): ForwardCase => ({
+export const matmul = (n: number): ForwardCase => ({
   family: 'kernels',
   name: `matmul-${n}`,
   inputs: { a: { shape: [n, n] }, b: { shape: [n, n] } },

@@ -1,12 +1,13 @@
 /** Training steps: forward, backward, update. */
 import type { Layers } from '../models/layers.ts';
 import { decoder, gruClassifier, lstmClassifier } from '../models/sequence.ts';
+import type { TransformerSizes } from '../models/sequence.ts';
 import { discriminator, generator, leNet, mlp, resNet8 } from '../models/vision.ts';
 import { adam, sgd } from './case.ts';
 import type { OptimizerSettings, TrainCase } from './case.ts';
 
 /** A classifier: inputs are data and labels. */
-function classifier(
+export function classifier(
   name: string,
   shape: readonly number[],
   model: <T>(l: Layers<T>, x: T) => T,
@@ -28,8 +29,32 @@ function classifier(
   };
 }
 
-const vocabulary = 65;
-const language = decoder({ layers: 4, heads: 4, width: 128 }, vocabulary);
+/** Predicts each next token: inputs are tokens and those that follow. */
+export function languageModel(
+  name: string,
+  { batch, time, vocabulary }: { batch: number; time: number; vocabulary: number },
+  sizes: TransformerSizes,
+): TrainCase {
+  const model = decoder(sizes, vocabulary);
+  return {
+    family: 'train',
+    name,
+    inputs: {
+      tokens: { shape: [batch, time], below: vocabulary },
+      next: { shape: [batch * time], below: vocabulary },
+    },
+    tolerance: 1e-3,
+    phases: [
+      {
+        name: 'loss',
+        prefix: '',
+        optimizer: adam(1e-3),
+        loss: (l, [tokens, next]) =>
+          l.crossEntropy(l.reshape(model(l, tokens!), [batch * time, vocabulary]), next!),
+      },
+    ],
+  };
+}
 
 /** Parameters of the case that does nothing but update them. */
 export const adamCount = 10_000_000;
@@ -40,24 +65,11 @@ export const train: readonly TrainCase[] = [
   classifier('resnet8', [32, 3, 32, 32], resNet8, adam(1e-3)),
   classifier('lstm', [16, 64, 64], lstmClassifier, adam(1e-3)),
   classifier('gru', [16, 64, 64], gruClassifier, adam(1e-3)),
-  {
-    family: 'train',
-    name: 'decoder',
-    inputs: {
-      tokens: { shape: [8, 64], below: vocabulary },
-      next: { shape: [8 * 64], below: vocabulary },
-    },
-    tolerance: 1e-3,
-    phases: [
-      {
-        name: 'loss',
-        prefix: '',
-        optimizer: adam(1e-3),
-        loss: (l, [tokens, next]) =>
-          l.crossEntropy(l.reshape(language(l, tokens!), [8 * 64, vocabulary]), next!),
-      },
-    ],
-  },
+  languageModel(
+    'decoder',
+    { batch: 8, time: 64, vocabulary: 65 },
+    { layers: 4, heads: 4, width: 128 },
+  ),
   {
     family: 'train',
     name: 'dcgan',

@@ -9,6 +9,8 @@ export type HostArray = Float32Array | Int32Array;
 export interface HostTensor {
   readonly shape: readonly number[];
   readonly data: HostArray;
+  /** Numbers that the contender keeps in 16 bits. */
+  readonly half?: boolean;
 }
 export interface HostParameter {
   readonly shape: readonly number[];
@@ -35,14 +37,14 @@ function source(name: string): () => number {
   };
 }
 
-export function drawInput(name: string, { shape, below }: InputSpec): HostTensor {
+export function drawInput(name: string, { shape, below, half }: InputSpec): HostTensor {
   const next = source(`input ${name}`);
   const count = size(shape);
   const data =
     below === undefined
       ? Float32Array.from({ length: count }, () => next() * 2 - 1)
       : Int32Array.from({ length: count }, () => Math.floor(next() * below));
-  return { shape, data };
+  return { shape, data, ...(half === true && { half }) };
 }
 
 function drawParameter({ name, shape, draw, image }: ParameterSpec): HostParameter {

@@ -13,6 +13,8 @@ export interface Host {
   readonly sources: boolean;
   /** Command that starts Python. */
   readonly python: string;
+  /** What contenders on the graphics processor find in their environment. */
+  readonly gpu?: Readonly<Record<string, string>>;
 }
 
 export function hostOf(node: string, python = 'python3'): Host {
@@ -37,9 +39,18 @@ export function findNode20(python?: string): Host {
 const here = fileURLToPath(new URL('..', import.meta.url));
 
 /** Why the contender cannot take part on this machine, if so. */
-export function unavailable({ library }: Contender, { python }: Host): string | undefined {
+export function unavailable({ library, variant }: Contender, { python }: Host): string | undefined {
   if (library !== 'torch') return undefined;
-  return torchVersion(python) === undefined ? 'python3 -c "import torch" fails here' : undefined;
+  if (torchVersion(python) === undefined) return 'python3 -c "import torch" fails here';
+  const hasCuda = variant !== 'cuda' || cudaCard(python) !== undefined;
+  return hasCuda ? undefined : 'its PyTorch has no CUDA device';
+}
+
+/** The name of the card that PyTorch computes on, where there is one. */
+export function cudaCard(python: string): string | undefined {
+  const print = 'import torch; print(torch.cuda.get_device_name())';
+  const { status, stdout } = spawnSync(python, ['-c', print], { encoding: 'utf8' });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
 /** PyTorch's version, where that Python has it. */
@@ -49,12 +60,16 @@ export function torchVersion(python: string): string | undefined {
   return status === 0 ? stdout.trim() : undefined;
 }
 
-export function launchOf({ name, library, threads }: Contender, host: Host): Launch {
+export function launchOf({ name, library, variant, threads }: Contender, host: Host): Launch {
   if (library === 'torch') {
     const count = String(threads);
     return {
       command: host.python,
-      args: [`${here.replace(/dist\/$/, 'src/')}peers/torch/bench_torch.py`, count],
+      args: [
+        `${here.replace(/dist\/$/, 'src/')}peers/torch/bench_torch.py`,
+        count,
+        variant ?? 'cpu',
+      ],
       env: { OMP_NUM_THREADS: count, MKL_NUM_THREADS: count, OPENBLAS_NUM_THREADS: count },
     };
   }
@@ -62,5 +77,9 @@ export function launchOf({ name, library, threads }: Contender, host: Host): Lau
   const args = host.sources
     ? ['--conditions=@hebb/source', '--disable-warning=ExperimentalWarning', `${here}child.ts`]
     : [`${here.replace(/src\/$/, 'dist/')}child.js`];
-  return { command: host.node, args: [...args, name] };
+  return {
+    command: host.node,
+    args: [...args, name],
+    ...(variant === 'webgpu' && host.gpu && { env: host.gpu }),
+  };
 }

@@ -39,6 +39,8 @@ interface Listing {
   readonly offset: number;
   /** See `ParameterSpec.image`. */
   readonly image?: readonly number[];
+  /** To be kept in 16 bits. */
+  readonly half?: boolean;
 }
 
 /**
@@ -66,9 +68,10 @@ function pack(values: ReadonlyMap<string, HostTensor & { readonly image?: readon
 } {
   const blobs: Uint8Array[] = [];
   let offset = 0;
-  const listing = [...values].map(([name, { shape, data, image }]): Listing => {
+  const listing = [...values].map(([name, { shape, data, image, half }]): Listing => {
     const dtype = data instanceof Int32Array ? 'int32' : 'float32';
-    const entry = { name, shape, dtype, offset, ...(image && { image }) } as const;
+    const more = { ...(image && { image }), ...(half && { half }) };
+    const entry = { name, shape, dtype, offset, ...more } as const;
     blobs.push(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     offset += data.byteLength;
     return entry;

@@ -8,6 +8,11 @@ export interface Loaded {
   run(): Promise<Float32Array>;
   /** What `run` gave in the layout of the case, where the contender's own is another. */
   arrange?(output: Float32Array): Float32Array;
+  /**
+   * Calls that are only queued, where the contender computes on a device of its own and the inputs stay there;
+   * `settle` waits until all are done. Then these are what is timed.
+   */
+  readonly queued?: { start(): void | Promise<void>; settle(): Promise<unknown> };
   /** Values that the library holds on its backend. */
   values?(): number;
 }

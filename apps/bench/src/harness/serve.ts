@@ -8,6 +8,7 @@ import { workOf } from '../cases/work.ts';
 import { answerStream, encode } from './protocol.ts';
 import type { Answer, Command, MemoryUse } from './protocol.ts';
 import type { Loaded, Runner } from './runner.ts';
+import { describeError, measureCalls, openSession } from './session.ts';
 
 function answer(message: Answer): void {
   const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
@@ -21,65 +22,61 @@ function answer(message: Answer): void {
   }
 }
 
+/** What answers the parent. */
+export interface Servant {
+  load(command: Extract<Command, { do: 'load' }>): Promise<Omit<LoadAnswer, 'did'>>;
+  measure(milliseconds: number): Promise<readonly number[]>;
+  watch?(calls: number): Promise<MemoryUse>;
+  /** Ends the work: its peak memory in bytes, 0 where nobody can tell. */
+  finish(): Promise<number>;
+}
+type LoadAnswer = Extract<Answer, { did: 'load' }>;
+
 /** Obeys until the parent closes the pipe or says to finish. */
-export async function serve(runner: Runner): Promise<void> {
-  let loaded: Loaded | undefined;
+export async function obey(servant: Servant): Promise<never> {
   for await (const line of createInterface({ input: process.stdin })) {
     try {
       const command = JSON.parse(line) as Command;
       if (command.do === 'load') {
-        const result = await load(runner, command);
-        loaded = result.loaded;
-        answer(result.answer);
+        answer({ did: 'load', ...(await servant.load(command)) });
       } else if (command.do === 'measure') {
-        if (loaded === undefined) throw new Error('nothing is loaded');
-        answer({ did: 'measure', samples: await measure(loaded, command.milliseconds) });
+        answer({ did: 'measure', samples: await servant.measure(command.milliseconds) });
       } else if (command.do === 'watch') {
-        if (loaded === undefined) throw new Error('nothing is loaded');
-        for (let call = 0; call < command.calls; call++) await loaded.run();
-        answer({ did: 'watch', use: await memoryUse(loaded) });
+        if (servant.watch === undefined) throw new Error('its memory cannot be watched');
+        answer({ did: 'watch', use: await servant.watch(command.calls) });
       } else {
-        // Kilobytes on every platform.
-        answer({ did: 'finish', peakBytes: process.resourceUsage().maxRSS * 1024 });
+        answer({ did: 'finish', peakBytes: await servant.finish() });
         break;
       }
     } catch (error) {
-      answer({ did: 'fail', message: describe(error) });
+      answer({ did: 'fail', message: describeError(error) });
     }
   }
   // Thread pools of some libraries would keep the process alive.
   process.exit(0);
 }
 
-async function load(
-  runner: Runner,
-  { family, name, files, calls }: Extract<Command, { do: 'load' }>,
-): Promise<{ loaded: Loaded; answer: Answer }> {
-  const work = workOf(findCase(family, name));
-  const start = performance.now();
-  const loaded = await runner.load(work, files);
-  const outputs = [await loaded.run()];
-  const first = performance.now() - start;
-  while (outputs.length < calls) outputs.push(await loaded.run());
-  const { arrange = (output) => output } = loaded;
-  return {
-    loaded,
-    answer: { did: 'load', first, outputs: outputs.map((output) => encode(arrange(output))) },
+/** Runs the work in this process. */
+export function serve(runner: Runner): Promise<never> {
+  let loaded: Loaded | undefined;
+  const ready = (): Loaded => {
+    if (loaded === undefined) throw new Error('nothing is loaded');
+    return loaded;
   };
-}
-
-async function measure(loaded: Loaded, milliseconds: number): Promise<number[]> {
-  const samples: number[] = [];
-  const end = performance.now() + milliseconds;
-  let start = performance.now();
-  do {
-    await loaded.run();
-    const now = performance.now();
-    samples.push(now - start);
-    // The next call starts here: nothing between two calls goes uncounted.
-    start = now;
-  } while (start < end);
-  return samples;
+  return obey({
+    async load({ family, name, files, calls }) {
+      const session = await openSession(runner, workOf(findCase(family, name)), files, calls);
+      loaded = session.loaded;
+      return { first: session.first, outputs: session.outputs.map(encode) };
+    },
+    measure: async (milliseconds) => measureCalls(ready(), milliseconds),
+    async watch(calls) {
+      for (let call = 0; call < calls; call++) await ready().run();
+      return memoryUse(ready());
+    },
+    // Kilobytes on every platform.
+    finish: () => Promise.resolve(process.resourceUsage().maxRSS * 1024),
+  });
 }
 
 async function memoryUse(loaded: Loaded): Promise<MemoryUse> {
@@ -97,10 +94,4 @@ async function memoryUse(loaded: Loaded): Promise<MemoryUse> {
     external,
     values: loaded.values?.() ?? 0,
   };
-}
-
-/** The error's first lines, in one. */
-function describe(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/\s+/g, ' ').trim().slice(0, 300);
 }

@@ -6,7 +6,7 @@ import { toOnnx } from '@hebb/onnx';
 import type { InputSpec } from '@hebb/onnx';
 import type { ForwardCase } from '../cases/case.ts';
 import type { Work } from '../cases/work.ts';
-import { fromHost } from './forward.ts';
+import { dtypeOf, fromHost } from './forward.ts';
 import { HebbLayers } from './layers.ts';
 
 /** The first opset with Gelu. */
@@ -16,8 +16,8 @@ export async function exportCase(work: Work<ForwardCase>): Promise<Uint8Array> {
   const parameters = new Map([...work.parameters].map(([name, p]) => [name, fromHost(p)]));
   const layers = new HebbLayers((name) => parameters.get(name)!);
   const input: Record<string, InputSpec> = {};
-  for (const [name, { shape, data }] of work.inputs) {
-    input[name] = { shape, dtype: data instanceof Int32Array ? 'int32' : 'float32' };
+  for (const [name, host] of work.inputs) {
+    input[name] = { shape: host.shape, dtype: dtypeOf(host) };
   }
   const model = (...inputs: Tensor[]) => work.case.forward(layers, inputs);
   return withBackend(cpu(), () =>

@@ -112,6 +112,18 @@ export class HebbLayers implements Layers<Tensor> {
       .permute([0, 2, 1, 3])
       .reshape([batch, time, width / 3]);
   }
+  cachedAttention(qkv: Tensor, keys: Tensor, values: Tensor, options: { heads: number }): Tensor {
+    const [batch, , width] = keys.shape as [number, number, number];
+    const size = width / options.heads;
+    const part = (i: number) => qkv.narrow(2, i * width, width);
+    // [B, T, D] -> [B, heads, T, size]
+    const split = (x: Tensor) =>
+      x.reshape([batch, x.shape[1]!, options.heads, size]).permute([0, 2, 1, 3]);
+    const [k, v] = [concat([keys, part(1)], 1), concat([values, part(2)], 1)];
+    return scaledDotProductAttention(split(part(0)), split(k), split(v))
+      .permute([0, 2, 1, 3])
+      .reshape([batch, 1, width]);
+  }
   activation(x: Tensor, kind: Activation): Tensor {
     return activated(x, kind);
   }

@@ -56,6 +56,11 @@ export interface Layers<T> {
   // --- without ---
   /** Softmax attention of packed queries, keys and values. Shape: [B, T, 3 D] -> [B, T, D]. */
   attention(qkv: T, options: { readonly heads: number; readonly causal: boolean }): T;
+  /**
+   * The same of one more step, whose query also sees the kept keys and values of those before it.
+   * Shape: [B, 1, 3 D], [B, T, D] twice -> [B, 1, D].
+   */
+  cachedAttention(qkv: T, keys: T, values: T, options: { readonly heads: number }): T;
   activation(x: T, kind: Activation): T;
   /** Along the last axis. */
   softmax(x: T): T;

@@ -114,6 +114,11 @@ export class Recorder implements Layers<Value> {
     this.flops += 4 * batch * time * time * (width / 3);
     return this.#step('attention', [qkv], [batch, time, width / 3], options);
   }
+  cachedAttention(qkv: Value, keys: Value, values: Value, options: { heads: number }): Value {
+    const [batch, time, width] = keys.shape as [number, number, number];
+    this.flops += 4 * batch * (time + 1) * width;
+    return this.#step('cachedAttention', [qkv, keys, values], [batch, 1, width], options);
+  }
   activation(x: Value, kind: Activation): Value {
     return this.#step('activation', [x], x.shape, { kind });
   }

@@ -1,5 +1,5 @@
 /** The benchmark's page, and the table that stands in the README. */
-import { contenders, describeContender } from '../contenders.ts';
+import { allContenders, describeContender } from '../contenders.ts';
 import type { CaseResult } from '../harness/contest.ts';
 import { goalSheet } from './goals.ts';
 import { describeMachine } from './machine.ts';
@@ -34,7 +34,7 @@ export function markdownDocument(runs: readonly Saved[], notes?: string): string
     }),
   );
   const named = new Set(sections.flatMap(({ head }) => head));
-  const legend = contenders
+  const legend = allContenders
     .filter(({ name }) => named.has(name))
     .map((contender) => `\`${contender.name}\` ${describeContender(contender)}`);
   const versions = Object.assign({}, ...ordered.map((run) => run.versions)) as Saved['versions'];

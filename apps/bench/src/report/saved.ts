@@ -1,6 +1,7 @@
 /** What a run of the benchmark leaves in a JSON file, and the tables that it becomes. */
 import { families } from '../cases/index.ts';
 import type { Family } from '../cases/case.ts';
+import type { GpuResult } from '../browser/bench.ts';
 import type { CaseResult } from '../harness/contest.ts';
 import { memorySheet } from '../memory/memory.ts';
 import type { MemoryResult } from '../memory/memory.ts';
@@ -11,11 +12,14 @@ import type { Size } from '../shipped/sizes.ts';
 import { zooSheet } from '../zoo/zoo.ts';
 import type { ZooResult } from '../zoo/zoo.ts';
 import type { Machine } from './machine.ts';
+import { gpuSheets } from './gpu.ts';
 import { detailSheet, timeSheet } from './summary.ts';
 import type { Sheet } from './summary.ts';
 
-export const kinds = [...families, 'cold', 'sizes', 'load', 'memory'] as const;
+export const kinds = [...families, 'cold', 'sizes', 'load', 'memory', 'webgpu'] as const;
 export type Kind = (typeof kinds)[number];
+/** Those on the processor. */
+export const cpuKinds = kinds.filter((kind) => kind !== 'webgpu');
 export const isFamily = (kind: Kind): kind is Family =>
   (families as readonly string[]).includes(kind);
 
@@ -27,6 +31,8 @@ export interface Measured {
   readonly sizes?: readonly Size[];
   readonly load?: readonly ZooResult[];
   readonly memory?: readonly MemoryResult[];
+  /** On a graphics processor. */
+  readonly webgpu?: GpuResult;
   /** Bytes a second that one and two threads copy, measured beside the training steps. */
   readonly copy?: readonly [one: number, two: number];
 }
@@ -66,6 +72,8 @@ export function sheetsOf(saved: Measured, kind: Kind, details: boolean): Sheet[]
       return saved.load === undefined ? [] : [zooSheet(saved.load)];
     case 'memory':
       return saved.memory === undefined ? [] : [memorySheet(saved.memory)];
+    case 'webgpu':
+      return saved.webgpu === undefined ? [] : gpuSheets(saved.webgpu);
   }
 }
 

@@ -58,7 +58,7 @@ function cell(result: Result): string {
 }
 
 /** Who took part in any of the cases. */
-const present = (results: readonly CaseResult[]): string[] => {
+export const present = (results: readonly CaseResult[]): string[] => {
   const names = results[0]?.results.map(({ contender }) => contender) ?? [];
   return names.filter((name) =>
     results.some(({ results: list }) =>
@@ -107,7 +107,11 @@ export function detailSheet(title: string, results: readonly CaseResult[]): Shee
     });
   const rows = results.flatMap((result) => [
     [result.case, 'first call, ms', ...each(result, (r) => digits(r.first))],
-    ['', 'peak memory, MB', ...each(result, (r) => (r.peakBytes / 1e6).toFixed(0))],
+    [
+      '',
+      'peak memory, MB',
+      ...each(result, (r) => (r.peakBytes > 0 ? (r.peakBytes / 1e6).toFixed(0) : '–')),
+    ],
     ['', 'difference', ...each(result, (r) => (r.error === 0 ? '0' : r.error.toExponential(0)))],
     ...(result.flops > 0
       ? [['', 'GFLOP/s', ...each(result, (r) => digits(result.flops / r.milliseconds / 1e6))]]
@@ -117,7 +121,7 @@ export function detailSheet(title: string, results: readonly CaseResult[]): Shee
 }
 
 /** Reasons, each once, with the cases that it holds for. */
-function notesOf(results: readonly CaseResult[]): string[] {
+export function notesOf(results: readonly CaseResult[]): string[] {
   const reasons = new Map<string, string[]>();
   for (const { case: name, results: list } of results) {
     for (const result of list) {

@@ -20,5 +20,9 @@ function versionOf(name: string): string {
   return 'unknown';
 }
 
-export const versions = (): Record<string, string> =>
-  Object.fromEntries(packages.map((name) => [name, versionOf(name)]));
+const named = (names: readonly string[]): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [name, versionOf(name)]));
+
+export const versions = (): Record<string, string> => named(packages);
+export const gpuVersions = (): Record<string, string> =>
+  named([...packages, '@tensorflow/tfjs-backend-webgpu', 'webgpu']);

@@ -42,8 +42,8 @@ export const shipped: readonly Shipped[] = [
   {
     contender: 'ort',
     entry: `
-      import { ortRunner } from './peers/ort/runner.ts';
-      export const runner = ortRunner(1);`,
+      import { ortOnWasm } from './peers/ort/on-wasm.ts';
+      export const runner = ortOnWasm(1);`,
     assets: [['onnxruntime-web', 'ort-wasm-simd-threaded.wasm']],
     reads: 'onnx',
   },

@@ -135,6 +135,18 @@ export class JaxLayers implements Layers<Array> {
     const mixed = nn.dotProductAttention(q, k, v, { isCausal: causal });
     return np.reshape(mixed, [batch, time, width / 3]);
   }
+  cachedAttention(qkv: Array, keys: Array, values: Array, options: { heads: number }): Array {
+    const [batch, , width] = keys.shape as [number, number, number];
+    const split = (x: Array) =>
+      np.reshape(x, [batch, x.shape[1]!, options.heads, width / options.heads]);
+    const [q, k, v] = np.split(qkv.ref, 3, 2) as [Array, Array, Array];
+    const mixed = nn.dotProductAttention(
+      split(q),
+      split(np.concatenate([keys.ref, k], 1)),
+      split(np.concatenate([values.ref, v], 1)),
+    );
+    return np.reshape(mixed, [batch, 1, width]);
+  }
   activation(x: Array, kind: Activation): Array {
     return activated(x.ref, kind);
   }

@@ -6,11 +6,13 @@ import { loadForward } from './forward.ts';
 import { start } from './start.ts';
 import { loadTraining } from './training.ts';
 
-export const jaxRunner: Runner = {
-  async load(work: Work): Promise<Loaded> {
-    await start();
-    if (isForward(work)) return loadForward(work);
-    if (isTraining(work)) return loadTraining(work);
-    throw new Error('unknown family');
-  },
-};
+export function jaxRunner(device: 'wasm' | 'webgpu'): Runner {
+  return {
+    async load(work: Work): Promise<Loaded> {
+      await start(device);
+      if (isForward(work)) return loadForward(work, device === 'webgpu');
+      if (isTraining(work)) return loadTraining(work);
+      throw new Error('unknown family');
+    },
+  };
+}

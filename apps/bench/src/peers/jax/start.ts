@@ -1,8 +1,8 @@
-/** jax-js on its WebAssembly backend. */
+/** jax-js on one of its backends. */
 import * as jax from '@jax-js/jax';
 
-export async function start(): Promise<void> {
-  const found = await jax.init('wasm');
-  if (!found.includes('wasm')) throw new Error('jax-js has no WebAssembly backend here');
-  jax.defaultDevice('wasm');
+export async function start(device: 'wasm' | 'webgpu' = 'wasm'): Promise<void> {
+  const found = await jax.init(device);
+  if (!found.includes(device)) throw new Error(`jax-js has no ${device} backend here`);
+  jax.defaultDevice(device);
 }

@@ -19,7 +19,31 @@ export function arranged({ data, shape }: HostTensor): () => Tensor {
   return () => tf.tensor(ready, [n, h, w, c]);
 }
 
+/** On the graphics processor it waits; elsewhere the numbers are here. */
+export async function numbersOf(x: Tensor): Promise<Float32Array> {
+  return (tf.getBackend() === 'webgpu' ? await x.data() : x.dataSync()) as Float32Array;
+}
+
+/** Of outputs only the last is looked at, and of that one number. */
+function queuedCalls(call: () => Tensor): NonNullable<Loaded['queued']> {
+  let last: Tensor | undefined;
+  return {
+    start() {
+      last?.dispose();
+      last = call();
+    },
+    async settle() {
+      const one = tf.tidy(() => tf.slice(tf.reshape(last!, [-1]), [0], [1]));
+      await one.data();
+      one.dispose();
+    },
+  };
+}
+
 export async function loadForward(work: Work<ForwardCase>): Promise<Loaded> {
+  if ([...work.inputs.values()].some(({ half }) => half)) {
+    throw new Error('has no floats of 16 bits');
+  }
   const layout = layoutsOf(work.case);
   const parameters = new Map(
     [...foldNorms(work.parameters)].map(([name, p]) => [name, fromParameter(p, layout(name))]),
@@ -28,15 +52,18 @@ export async function loadForward(work: Work<ForwardCase>): Promise<Loaded> {
   const sources = [...work.inputs.values()].map(arranged);
   const resident = work.case.family === 'kernels' ? sources.map((make) => make()) : undefined;
   let shape: number[] = [];
+  const far = tf.getBackend() === 'webgpu';
   return {
+    ...(resident !== undefined &&
+      far && { queued: queuedCalls(() => tf.tidy(() => work.case.forward(layers, resident))) }),
     async run() {
       const output = tf.tidy(() =>
         work.case.forward(layers, resident ?? sources.map((make) => make())),
       );
       shape = output.shape;
-      const data = output.dataSync();
+      const data = await numbersOf(output);
       output.dispose();
-      return data as Float32Array;
+      return data;
     },
     arrange: (data) => {
       const [n, h, w, c] = shape;

@@ -149,6 +149,21 @@ export class TfjsLayers implements Layers<Tensor> {
     const mixed = tf.transpose(tf.matMul(tf.softmax(scores), v), [0, 2, 1, 3]);
     return tf.reshape(mixed, [batch, time, width / 3]);
   }
+  cachedAttention(qkv: Tensor, keys: Tensor, values: Tensor, options: { heads: number }): Tensor {
+    const [batch, , width] = keys.shape as [number, number, number];
+    const [q, k, v] = tf.split(qkv, 3, 2) as [Tensor, Tensor, Tensor];
+    const split = (x: Tensor): Tensor4D =>
+      tf.transpose(
+        tf.reshape(x, [batch, x.shape[1]!, options.heads, width / options.heads]),
+        [0, 2, 1, 3],
+      );
+    const scores = tf.mul(
+      tf.matMul(split(q), split(tf.concat([keys, k], 1)), false, true),
+      Math.sqrt(options.heads / width),
+    );
+    const mixed = tf.matMul(tf.softmax(scores), split(tf.concat([values, v], 1)));
+    return tf.reshape(tf.transpose(mixed, [0, 2, 1, 3]), [batch, 1, width]);
+  }
   activation(x: Tensor, kind: Activation): Tensor {
     switch (kind) {
       case 'relu':

@@ -5,11 +5,11 @@ import type { Loaded, Runner } from '../../harness/runner.ts';
 import { loadForward } from './forward.ts';
 import { loadTraining } from './training.ts';
 
-export function tfjsRunner(backend: 'wasm' | 'cpu'): Runner {
+/** `start` sets its backend. */
+export function tfjsRunner(start: () => Promise<void>): Runner {
   return {
     async load(work: Work): Promise<Loaded> {
-      if (backend === 'cpu') await (await import('./start-cpu.ts')).startCpu();
-      else await (await import('./start-wasm.ts')).startWasm();
+      await start();
       if (isForward(work)) return loadForward(work);
       if (isTraining(work)) return loadTraining(work);
       throw new Error('unknown family');

@@ -6,7 +6,7 @@ import type { Scalar, Tensor, Variable } from '@tensorflow/tfjs-core';
 import type { OptimizerSettings, Phase, TrainCase } from '../../cases/case.ts';
 import type { Work } from '../../cases/work.ts';
 import type { Loaded } from '../../harness/runner.ts';
-import { arranged } from './forward.ts';
+import { arranged, numbersOf } from './forward.ts';
 import { TfjsLayers } from './layers.ts';
 import { fromParameter, layoutsOf } from './weights.ts';
 
@@ -42,7 +42,9 @@ export async function loadTraining(work: Work<TrainCase>): Promise<Loaded> {
         const inputs = sources.map((make) => make());
         return work.case.phases.map((phase, i) => step(phase, i, inputs));
       });
-      const values = Float32Array.from(losses, (loss) => loss.dataSync()[0]!);
+      const values = Float32Array.from(
+        (await Promise.all(losses.map(numbersOf))).map(([value]) => value!),
+      );
       tf.dispose(losses);
       return values;
     },

@@ -1,4 +1,4 @@
-"""PyTorch on the CPU: replays the recorded layers of a case. Speaks the protocol of harness/protocol.ts."""
+"""PyTorch on the CPU or a CUDA device: replays the recorded layers of a case. Speaks the protocol of harness/protocol.ts."""
 
 import array
 import base64
@@ -14,6 +14,10 @@ import torch.nn.functional as F
 
 ANSWERS = os.fdopen(3, "w", buffering=1)
 EPS = 1e-5
+DEVICE = sys.argv[2] if len(sys.argv) > 2 else "cpu"
+ON_CARD = DEVICE == "cuda"
+# harness/session.ts compares so many numbers of an output.
+MOST_COMPARED = 2**18
 
 
 def answer(**message):
@@ -22,7 +26,10 @@ def answer(**message):
 
 
 def encode(tensor):
-    values = array.array("f", tensor.detach().to(torch.float32).flatten().tolist())
+    flat = tensor.detach().flatten()
+    if flat.numel() > MOST_COMPARED:
+        flat = flat[:: math.ceil(flat.numel() / MOST_COMPARED) | 1]
+    values = array.array("f", flat.to(torch.float32).cpu().tolist())
     return base64.b64encode(values.tobytes()).decode()
 
 
@@ -167,6 +174,24 @@ class Network:
         heads, causal = o["heads"], o["causal"]
         return lambda x: attention(x, heads, causal)
 
+    def cachedAttention(self, name, o):
+        heads = o["heads"]
+
+        def run(qkv, keys, values):
+            batch, _, width = keys.shape
+            q, k, v = qkv.split(width, dim=2)
+            k, v = torch.cat((keys, k), 1), torch.cat((values, v), 1)
+            q, k, v = (
+                x.view(batch, -1, heads, width // heads).transpose(1, 2) for x in (q, k, v)
+            )
+            if hasattr(F, "scaled_dot_product_attention"):
+                y = F.scaled_dot_product_attention(q, k, v)
+            else:
+                y = (q @ k.transpose(-2, -1) / math.sqrt(width // heads)).softmax(-1) @ v
+            return y.transpose(1, 2).reshape(batch, 1, width)
+
+        return run
+
     def activation(self, name, o):
         kind = o["kind"]
         return lambda x: activated(x, kind)
@@ -231,21 +256,27 @@ def read(folder):
             dtype = torch.int32 if e["dtype"] == "int32" else torch.float32
             count = math.prod(e["shape"])
             flat = torch.frombuffer(blob, dtype=dtype, count=count, offset=e["offset"])
-            found[e["name"]] = flat.view(e["shape"]).clone()
+            value = flat.view(e["shape"]).clone()
+            found[e["name"]] = value.half() if e.get("half") else value
         return found
 
     inputs = tensors(program["inputs"], "inputs.bin")
     # Its indices are 64-bit.
     inputs = {k: v.long() if v.dtype == torch.int32 else v for k, v in inputs.items()}
-    return program, tensors(program["parameters"], "weights.bin"), list(inputs.values())
+    weights = tensors(program["parameters"], "weights.bin")
+    return program, {k: v.to(DEVICE) for k, v in weights.items()}, list(inputs.values())
 
 
 def load_forward(program, parameters, inputs):
     forward = Network(parameters).section(program["forward"])
+    stay = program["family"] == "kernels"
+    if stay:
+        inputs = [x.to(DEVICE) for x in inputs]
 
     def run():
         with torch.inference_mode():
-            return forward(inputs)
+            # On a card single operations leave their results there; `measure` waits for them.
+            return forward(inputs) if stay else forward([x.to(DEVICE) for x in inputs]).cpu()
 
     return run
 
@@ -269,10 +300,11 @@ def load_training(program, parameters, inputs):
 
     def run():
         losses = []
-        value = shared(inputs) if shared else None
+        given_inputs = [x.to(DEVICE) for x in inputs]
+        value = shared(given_inputs) if shared else None
         for loss_of, own, optimizer, detached in phases:
             given = [] if value is None else [value.detach() if detached else value]
-            loss = loss_of(inputs + given)
+            loss = loss_of(given_inputs + given)
             optimizer.zero_grad(set_to_none=True)
             loss.backward(inputs=own)
             optimizer.step()
@@ -295,6 +327,26 @@ def load(command):
     return run
 
 
+def measure_queued(run, milliseconds):
+    """As `measureQueued` of harness/session.ts does."""
+    samples, count = [], 1
+    end = time.perf_counter() + milliseconds / 1000
+    while True:
+        start = time.perf_counter()
+        for _ in range(count):
+            run()
+        torch.cuda.synchronize()
+        now = time.perf_counter()
+        taken = (now - start) * 1000
+        samples.append(taken / count)
+        if taken < milliseconds / 3 and count < 64:
+            if now < end:
+                samples = []
+            count *= 2
+        if now >= end and samples:
+            return samples
+
+
 def measure(run, milliseconds):
     samples = []
     start = time.perf_counter()
@@ -310,14 +362,18 @@ def measure(run, milliseconds):
 
 def main():
     torch.set_num_threads(int(sys.argv[1]))
-    run = None
+    # What is compared is float32, as it says.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    run, queued = None, False
     for line in sys.stdin:
         command = json.loads(line)
         try:
             if command["do"] == "load":
                 run = load(command)
+                queued = ON_CARD and command["family"] == "kernels"
             elif command["do"] == "measure":
-                answer(did="measure", samples=measure(run, command["milliseconds"]))
+                answer(did="measure", samples=(measure_queued if queued else measure)(run, command["milliseconds"]))
             else:
                 # Kilobytes on Linux, bytes on macOS.
                 unit = 1 if sys.platform == "darwin" else 1024

@@ -1,0 +1,4 @@
+import { webGpuRunner } from '../../hebb/on-webgpu.ts';
+import { expose } from './expose.ts';
+
+expose(webGpuRunner());
