@@ -37,7 +37,9 @@ export interface LoadReport {
   readonly seconds: number;
   readonly perSecond: number;
   /** Milliseconds. */
-  readonly latency: Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
+  readonly latency: Readonly<Record<'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max', number>>;
+  /** Milliseconds within which each percentage of the answers came, 0 to 100. */
+  readonly percentiles: readonly number[];
   /** Answers that came and were wrong. */
   readonly wrong: number;
   /** Requests without any answer. */
@@ -125,7 +127,15 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     concurrency,
     seconds,
     perSecond: requests / seconds,
-    latency: { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: at(1) },
+    latency: {
+      p50: at(0.5),
+      p90: at(0.9),
+      p95: at(0.95),
+      p99: at(0.99),
+      p999: at(0.999),
+      max: at(1),
+    },
+    percentiles: Array.from({ length: 101 }, (_, percent) => at(percent / 100)),
     wrong,
     failed,
     statuses,

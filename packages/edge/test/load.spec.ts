@@ -41,8 +41,11 @@ it('counts right and wrong answers, failures, statuses and times', async () => {
   });
   expect(most).toBe(6);
   expect(report.memory).toHaveLength(11);
-  const { p50, p90, p99, p999, max } = report.latency;
-  expect([p50, p90, p99, p999, max]).toEqual([p50, p90, p99, p999, max].sort((a, b) => a - b));
+  const { p50, p90, p95, p99, p999, max } = report.latency;
+  expect(report.percentiles).toHaveLength(101);
+  expect([p50, p90, p95, p99, p999, max]).toEqual(
+    [p50, p90, p95, p99, p999, max].sort((a, b) => a - b),
+  );
   expect(p50).toBeGreaterThan(4);
   await new Promise((resolve) => server.close(resolve));
   await expect(sendRequest(url, { path: '/' })).rejects.toThrow();
