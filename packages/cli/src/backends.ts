@@ -1,6 +1,7 @@
 /** The backends that this command line brings together, by the name users give. */
 import { cpu } from '@hebb/backend-cpu';
 import { wasm } from '@hebb/backend-wasm';
+import { webgpu } from '@hebb/backend-webgpu';
 import { init } from '@hebb/core';
 import type { Backend } from '@hebb/core';
 import { UsageError } from './errors.ts';
@@ -8,6 +9,7 @@ import { UsageError } from './errors.ts';
 const backends: Readonly<Record<string, () => Backend | Promise<Backend>>> = {
   cpu: () => cpu(),
   wasm: () => wasm(),
+  webgpu: () => webgpu(),
 };
 
 export const backendNames = Object.keys(backends);

@@ -1,10 +1,12 @@
 /** The device behind the backend: what it can, what went wrong with it, pipelines and memory used again. */
 import { HebbError, fail } from '@hebb/core';
+// eslint-disable-next-line @nx/enforce-module-boundaries -- the package's own file, chosen by the runtime: no relative path says that
+import { packageGpu } from '#host';
 import type { Storage } from './bindings.ts';
 import { computeStage, usage } from './constants.ts';
 
 export interface WebGpuOptions {
-  /** Where adapters come from: `navigator.gpu` where there is one, or what `create()` of `webgpu` gives. */
+  /** Where adapters come from; default `navigator.gpu`, in Node the package `webgpu`. */
   readonly gpu?: GPU;
   /** An adapter of your own choice; `gpu` is not asked then. */
   readonly adapter?: GPUAdapter;
@@ -61,19 +63,25 @@ export async function openDevice(options: WebGpuOptions): Promise<Device> {
 }
 
 async function findAdapter({ gpu, powerPreference }: WebGpuOptions): Promise<GPUAdapter> {
-  const source = gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+  const source =
+    gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? (await packageGpu());
   if (source === undefined) {
     fail(
       'webgpu',
-      'this host has no WebGPU: a browser may need another version or a secure page, Node the package webgpu ' +
-        '(npm install webgpu; webgpu({ gpu: create([]) }) with its create)',
+      'this host has no WebGPU: in Node install the package webgpu (npm install webgpu); a browser needs a newer ' +
+        'version or a page served over https',
     );
   }
   const adapter = await source.requestAdapter(
     powerPreference === undefined ? {} : { powerPreference },
   );
-  if (adapter === null)
-    fail('webgpu', 'there is no adapter: no graphics processor, or it is blocked');
+  if (adapter === null) {
+    fail(
+      'webgpu',
+      'there is no adapter: this machine has no graphics processor with a driver for WebGPU (Vulkan, Metal or ' +
+        'Direct3D 12), or the browser blocks it; backend-wasm computes everywhere',
+    );
+  }
   return adapter;
 }
 

@@ -19,6 +19,7 @@ import {
 } from '@hebb/core';
 import type { Backend, Tensor } from '@hebb/core';
 import { layerNorm, softmax } from '@hebb/ops';
+import { packageGpu } from '../src/host/node.ts';
 import { webgpu } from '../src/index.ts';
 import { gpu } from './software-gpu.ts';
 
@@ -200,7 +201,22 @@ describe('what goes wrong', () => {
   it('no adapter is an error that says what to do', async () => {
     const none = new Proxy(gpu(), { get: () => () => Promise.resolve(null) });
     await expect(webgpu({ gpu: none })).rejects.toThrow(/there is no adapter/);
-    await expect(webgpu()).rejects.toThrow(/npm install webgpu/);
+  });
+
+  it('in Node the package webgpu is found, and its absence is no mystery', async () => {
+    const notFound = Object.assign(new Error('Cannot find package'), {
+      code: 'ERR_MODULE_NOT_FOUND',
+    });
+    expect(await packageGpu(() => Promise.reject(notFound))).toBeUndefined();
+    await expect(packageGpu(() => Promise.reject(new Error('bad ELF')))).rejects.toThrow(
+      /the package webgpu does not load.*bad ELF/,
+    );
+    // With what setup.js prepared, it finds the same device as everything here.
+    const own = await webgpu();
+    expect(await withBackend(own, async () => Array.from(await tensor([1]).add(1).data()))).toEqual(
+      [2],
+    );
+    await own.dispose?.();
   });
 
   it('a lost device is an error at the next call, and another backend goes on', async () => {
