@@ -14,35 +14,66 @@ interface Usage {
   readonly backingStorageSize?: number;
 }
 
-/** Asks the first worker of a workerd that listens for inspectors on the port. @throws Error after 5 seconds. */
-export async function heapOf(port: number): Promise<Heap> {
+/** Milliseconds for each answer. */
+const patience = 5000;
+
+/** A connection to the first worker of a workerd that listens for inspectors on the port. */
+export class Inspector {
+  readonly #socket: Promise<WebSocket>;
+  #next = 1;
+
+  constructor(port: number) {
+    this.#socket = connect(port);
+    // Whoever asks is told.
+    this.#socket.catch(() => undefined);
+  }
+
+  /** @throws Error where nothing is answered within 20 seconds. */
+  async heap(): Promise<Heap> {
+    const socket = await this.#socket;
+    const wanted = this.#next++;
+    const aborted = new AbortController();
+    try {
+      return await new Promise((resolve, reject) => {
+        const refuse = (): void => reject(new Error('the inspector of workerd does not answer'));
+        const timer = setTimeout(refuse, 20_000);
+        const { signal } = aborted;
+        signal.addEventListener('abort', () => clearTimeout(timer));
+        socket.addEventListener('close', refuse, { signal });
+        socket.addEventListener(
+          'message',
+          ({ data }) => {
+            const { id, result } = JSON.parse(String(data)) as { id?: number; result?: Usage };
+            if (id !== wanted || result === undefined) return;
+            resolve({
+              objects: result.usedSize + (result.embedderHeapUsedSize ?? 0),
+              buffers: result.backingStorageSize ?? 0,
+            });
+          },
+          { signal },
+        );
+        socket.send(JSON.stringify({ id: wanted, method: 'Runtime.getHeapUsage' }));
+      });
+    } finally {
+      aborted.abort();
+    }
+  }
+
+  close(): void {
+    void this.#socket.then(
+      (socket) => socket.close(),
+      () => undefined,
+    );
+  }
+}
+
+async function connect(port: number): Promise<WebSocket> {
   const list = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
     webSocketDebuggerUrl: string;
   }[];
-  // Wrangler's own inspector takes nobody without an origin; Node's WebSocket has a place for headers.
-  const Socket = WebSocket as new (url: string, options: object) => WebSocket;
-  const headers = { origin: 'http://localhost' };
-  const socket = new Socket(list[0]!.webSocketDebuggerUrl, { headers });
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    return await new Promise((resolve, reject) => {
-      const refuse = (): void => reject(new Error('the inspector of workerd does not answer'));
-      timer = setTimeout(refuse, 5000);
-      socket.addEventListener('error', refuse);
-      socket.addEventListener('open', () => {
-        socket.send(JSON.stringify({ id: 1, method: 'Runtime.getHeapUsage' }));
-      });
-      socket.addEventListener('message', ({ data }) => {
-        const { id, result } = JSON.parse(String(data)) as { id?: number; result?: Usage };
-        if (id !== 1 || result === undefined) return;
-        resolve({
-          objects: result.usedSize + (result.embedderHeapUsedSize ?? 0),
-          buffers: result.backingStorageSize ?? 0,
-        });
-      });
-    });
-  } finally {
-    clearTimeout(timer);
-    socket.close();
-  }
+  const socket = new WebSocket(list[0]!.webSocketDebuggerUrl);
+  return new Promise((resolve, reject) => {
+    socket.addEventListener('open', () => resolve(socket));
+    socket.addEventListener('error', () => reject(new Error('workerd has no inspector there')));
+  });
 }

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { heapOf } from './inspector.ts';
+import { heapOf, heapsDuring } from './inspector.ts';
 import type { Heap } from './inspector.ts';
 import { environment, freePort, wrangler } from './wrangler.ts';
 
@@ -19,8 +19,8 @@ export { storeWeights } from './weights/write.ts';
 export type { StoreWeightsOptions, StoredWeights } from './weights/write.ts';
 export { uploadWeights } from './weights/upload.ts';
 export type { UploadOptions } from './weights/upload.ts';
-export { bundleSize } from './bundle.ts';
-export type { BundleOptions, BundleSize } from './bundle.ts';
+export { bundleSize, withBundle } from './bundle.ts';
+export type { Bundle, BundleOptions, BundleSize } from './bundle.ts';
 export { coldStart, withBareWorker } from './bare.ts';
 export type { Heap } from './inspector.ts';
 export type { BarePair, BareWorker, ColdStart, ColdStartOptions } from './bare.ts';
@@ -50,6 +50,8 @@ export interface LocalWorker {
   readonly pid: number;
   /** Bytes that the worker itself holds, as V8 counts them. */
   heap(): Promise<Heap>;
+  /** The same again and again, until the work is over. */
+  heapsDuring(work: Promise<unknown>): Promise<Heap[]>;
   /** What wrangler has printed so far. */
   log(): string;
   stop(): Promise<void>;
@@ -111,6 +113,10 @@ export async function startWorker({
   const killNow = (): void => signal(child, 'SIGKILL');
   process.on('exit', killNow);
 
+  const inspected = (): number => {
+    if (!inspect) throw new Error('start the worker with inspect: true');
+    return inspectorPort;
+  };
   const url = `http://127.0.0.1:${port}`;
   try {
     await answers(child, url, started + timeout);
@@ -124,10 +130,8 @@ export async function startWorker({
     url,
     startMs: performance.now() - started,
     pid: child.pid!,
-    heap: () => {
-      if (!inspect) throw new Error('start the worker with inspect: true');
-      return heapOf(inspectorPort);
-    },
+    heap: () => heapOf(inspected()),
+    heapsDuring: (work) => heapsDuring(inspected(), work),
     log: () => output,
     stop,
   };
