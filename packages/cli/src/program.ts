@@ -4,6 +4,7 @@ import { backendNames, defaultBackend } from './backends.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
 import { diff } from './commands/diff.ts';
+import { doctor } from './commands/doctor.ts';
 import { inspect } from './commands/inspect.ts';
 import { modeNames, quantize } from './commands/quantize.ts';
 import { run } from './commands/run.ts';
@@ -183,6 +184,23 @@ export async function main(
     )
     .option('--to <name>', 'bucket, or id of the KV namespace, in place of those in wrangler.json')
     .action((folder: string, options) => upload(folder, options, print));
+
+  program
+    .command('doctor')
+    .description('say whether a model fits into a worker, and what to change where it does not')
+    .argument('<model>', 'a folder that hebb compile --target worker wrote, or an .onnx file')
+    .option('--plan <name>', 'plan of the account: free, paid', 'free')
+    .option('--concurrency <n>', 'requests that one worker answers at once', positive, 8)
+    .option('--measure', 'run it on local workerd too')
+    .option('--shape <name=n[,name=m...]>', 'for an .onnx file: as for compile', collect)
+    .option('--value <input=number>', 'for an .onnx file: as for compile', collect)
+    .option('--state <input=output>', 'for an .onnx file: as for compile', collect)
+    .option('--weights-store <name>', 'for an .onnx file: as for compile')
+    .option('--weights-type <type>', 'for an .onnx file: as for compile')
+    .option('--json <file>', 'write the figures')
+    .action(async (model: string, options) => {
+      if (!(await doctor(model, options, print))) code = 1;
+    });
 
   try {
     await program.parseAsync([...args], { from: 'user' });

@@ -13,6 +13,8 @@ export interface BundleOptions {
   readonly configuration?: string;
   /** Export conditions for the bundler beside a worker's usual ones. */
   readonly conditions?: readonly string[];
+  /** What `withBundle` gave: nothing is bundled again. */
+  readonly bundle?: Bundle;
 }
 
 /** Sizes in bytes. */
@@ -30,7 +32,7 @@ export interface BundleSize {
 
 /** Bundles as `wrangler deploy` would, without deploying, and measures the code. */
 export async function bundleSize(options: BundleOptions): Promise<BundleSize> {
-  return withBundle(options, async (folder, { main, modules }) => {
+  return withBundle(options, async ({ folder, main, modules }) => {
     const script = await readFile(join(folder, main));
     const sum = { wasm: 0, wasmGzip: 0, data: 0, dataGzip: 0 };
     for (const name of modules) {
@@ -44,6 +46,8 @@ export async function bundleSize(options: BundleOptions): Promise<BundleSize> {
 }
 
 export interface Bundle {
+  readonly folder: string;
+  /** The script in it. */
   readonly main: string;
   /** Files that the script imports. */
   readonly modules: readonly string[];
@@ -51,9 +55,10 @@ export interface Bundle {
 
 /** Bundles into a temporary folder, which is gone when `body` has ended. */
 export async function withBundle<T>(
-  { directory, configuration, conditions = [] }: BundleOptions,
-  body: (folder: string, bundle: Bundle) => Promise<T>,
+  { directory, configuration, conditions = [], bundle }: BundleOptions,
+  body: (bundle: Bundle) => Promise<T>,
 ): Promise<T> {
+  if (bundle !== undefined) return body(bundle);
   const out = await mkdtemp(join(tmpdir(), 'hebb-bundle-'));
   try {
     const config = configuration === undefined ? [] : ['--config', configuration];
@@ -73,7 +78,7 @@ export async function withBundle<T>(
     const main = files.find((name) => name.endsWith('.js'));
     if (main === undefined) throw new Error('wrangler wrote no script');
     const others = (name: string): boolean => name !== main && !/\.map$|^README/.test(name);
-    return await body(out, { main, modules: files.filter(others) });
+    return await body({ folder: out, main, modules: files.filter(others) });
   } finally {
     await rm(out, { recursive: true, force: true });
   }

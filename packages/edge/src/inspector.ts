@@ -14,9 +14,6 @@ interface Usage {
   readonly backingStorageSize?: number;
 }
 
-/** Milliseconds for each answer. */
-const patience = 5000;
-
 /** A connection to the first worker of a workerd that listens for inspectors on the port. */
 export class Inspector {
   readonly #socket: Promise<WebSocket>;
@@ -59,6 +56,17 @@ export class Inspector {
     }
   }
 
+  /** The same again and again, until the work is over. */
+  async heapsDuring(work: Promise<unknown>): Promise<Heap[]> {
+    let over = false;
+    const end = (): void => void (over = true);
+    work.then(end, end);
+    const heaps: Heap[] = [];
+    do heaps.push(await this.heap());
+    while (!over);
+    return [...heaps, await this.heap()];
+  }
+
   close(): void {
     void this.#socket.then(
       (socket) => socket.close(),
@@ -71,7 +79,10 @@ async function connect(port: number): Promise<WebSocket> {
   const list = (await (await fetch(`http://127.0.0.1:${port}/json`)).json()) as {
     webSocketDebuggerUrl: string;
   }[];
-  const socket = new WebSocket(list[0]!.webSocketDebuggerUrl);
+  // Wrangler's own inspector takes nobody without an origin; Node's WebSocket has a place for headers.
+  const Socket = WebSocket as new (url: string, options: object) => WebSocket;
+  const headers = { origin: 'http://localhost' };
+  const socket = new Socket(list[0]!.webSocketDebuggerUrl, { headers });
   return new Promise((resolve, reject) => {
     socket.addEventListener('open', () => resolve(socket));
     socket.addEventListener('error', () => reject(new Error('workerd has no inspector there')));

@@ -7,7 +7,7 @@ import type { ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { heapOf, heapsDuring } from './inspector.ts';
+import { Inspector } from './inspector.ts';
 import type { Heap } from './inspector.ts';
 import { environment, freePort, wrangler } from './wrangler.ts';
 
@@ -113,9 +113,14 @@ export async function startWorker({
   const killNow = (): void => signal(child, 'SIGKILL');
   process.on('exit', killNow);
 
-  const inspected = (): number => {
+  const inspected = async <T>(body: (inspector: Inspector) => Promise<T>): Promise<T> => {
     if (!inspect) throw new Error('start the worker with inspect: true');
-    return inspectorPort;
+    const inspector = new Inspector(inspectorPort);
+    try {
+      return await body(inspector);
+    } finally {
+      inspector.close();
+    }
   };
   const url = `http://127.0.0.1:${port}`;
   try {
@@ -130,8 +135,8 @@ export async function startWorker({
     url,
     startMs: performance.now() - started,
     pid: child.pid!,
-    heap: () => heapOf(inspected()),
-    heapsDuring: (work) => heapsDuring(inspected(), work),
+    heap: () => inspected((inspector) => inspector.heap()),
+    heapsDuring: (work) => inspected((inspector) => inspector.heapsDuring(work)),
     log: () => output,
     stop,
   };

@@ -35,6 +35,8 @@ export interface CompileOptions {
   readonly weightsStore?: string;
   readonly weightsType?: string;
   readonly encrypt?: boolean;
+  /** Does not refuse what is too large for a worker: the doctor says so better. */
+  readonly anySize?: boolean;
 }
 
 const gzipAsync = promisify(gzip);
@@ -59,7 +61,7 @@ export async function compile(
   const started = performance.now();
   const built = await compileFile(file, options, simd);
   const store = await storeOf(built, target, options);
-  checkMemory(built, target, store);
+  if (options.anySize !== true) checkMemory(built, target, store);
   const files = await writeCompiled(built, target, options.out, store);
   print(signatureTable(built.plan));
   print('');
