@@ -68,10 +68,18 @@ export type {
   GenerateOptions,
   TextGeneratorOptions,
 } from './generation/generate.ts';
+export {
+  SourceCache,
+  SourceDecoder,
+  SourceTextGenerator,
+  readSource,
+} from './generation/source.ts';
+export type { SourceTextGeneratorOptions } from './generation/source.ts';
+export type { EncoderDecoderLM, ShownSource, SourceKeys } from './models/source.ts';
 export { LoRA } from './layers/lora.ts';
 export type { LoRAOptions } from './layers/lora.ts';
 export { generateText, streamText } from './tokenizers/text.ts';
-export type { GenerateTextOptions } from './tokenizers/text.ts';
+export type { GenerateTextOptions, TokenStream } from './tokenizers/text.ts';
 export { Tokenizer } from './tokenizers/tokenizer.ts';
 export type {
   DecodeOptions,

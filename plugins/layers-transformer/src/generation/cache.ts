@@ -11,6 +11,7 @@ import {
   scalar,
   scatter,
   sub,
+  where,
   zeros,
 } from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
@@ -39,6 +40,8 @@ export interface CachedAttentionOptions {
   /** Only keys nearer than this. */
   readonly window?: number | undefined;
   readonly scale?: number | undefined;
+  /** Added to the scores: broadcasts to [N, H, steps, keys] for the keys that `distances` counts. */
+  readonly bias?: Tensor | undefined;
 }
 
 /**
@@ -76,12 +79,19 @@ export class CacheCall {
     return maximum(sub(reshape(places, [1, this.#steps]), first), 0);
   }
 
+  /** Positions of the keys that are looked at, less that of each new token: int32 [steps, keys]. */
+  distances(): Tensor {
+    const count = this.#fresh ? this.#steps : this.#keys[0]!.shape[2]!;
+    const places = add(this.#length, iota(this.#steps));
+    return sub(iota(count), reshape(places, [this.#steps, 1]));
+  }
+
   /**
    * Attention of the next layer: its new keys and values are kept, and the queries see all tokens up to
    * their own. Shape: q [N, H, steps, size], k and v [N, Hk, steps, size] -> [N, H, steps, size].
    */
   attend(q: Tensor, k: Tensor, v: Tensor, options: CachedAttentionOptions = {}): Tensor {
-    const { window, scale } = options;
+    const { window, scale, bias } = options;
     const layer = this.#layer++;
     const places = add(this.#length, iota(this.#steps));
     const keys = scatter(this.#keys[layer]!, places, k, 2);
@@ -92,7 +102,8 @@ export class CacheCall {
     const begun = (count: number): Tensor =>
       le(reshape(this.#first, [rows, 1, 1, 1]), reshape(iota(count), [1, 1, 1, count]));
     if (this.#fresh) {
-      const how = { attnMask: begun(this.#steps), isCausal: true, window, scale };
+      const attnMask = biased(begun(this.#steps), bias);
+      const how = { attnMask, isCausal: true, window, scale };
       return scaledDotProductAttention(q, k, v, how);
     }
     const capacity = keys.shape[2]!;
@@ -100,7 +111,7 @@ export class CacheCall {
     const row = reshape(places, [1, 1, this.#steps, 1]);
     let seen = le(column, row).and(begun(capacity));
     if (window !== undefined) seen = seen.and(sub(row, column).lt(window));
-    return scaledDotProductAttention(q, keys, values, { attnMask: seen, scale });
+    return scaledDotProductAttention(q, keys, values, { attnMask: biased(seen, bias), scale });
   }
 
   /** The cache with `count` of the new tokens in it; left out: all. */
@@ -113,6 +124,9 @@ export class CacheCall {
     };
   }
 }
+
+const biased = (seen: Tensor, bias: Tensor | undefined): Tensor =>
+  bias === undefined ? seen : where(seen, bias, -Infinity);
 
 export interface CacheOptions {
   /** Tokens that fit. */

@@ -216,6 +216,11 @@ export class TextGenerator {
   /** Runs the prompts; rows shorter than the longest begin later. */
   #start(prompts: readonly (readonly number[])[]): Promise<Tensor> {
     const longest = Math.max(...prompts.map(({ length }) => length));
+    if (longest === 1) {
+      // The first token of a text is one like all others.
+      this.#forget();
+      return this.#decode(tensor(Int32Array.from(prompts, ([id]) => id!)));
+    }
     const steps = promptLengths(this.capacity).find((length) => length >= longest)!;
     const ids = new Int32Array(prompts.length * steps);
     const first = new Int32Array(prompts.length);

@@ -25,9 +25,13 @@ import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
+import type { CacheCall, CacheSizes } from '../generation/cache.ts';
 import { activationOf } from '../layers/feed-forward.ts';
 import { joinHeads, splitHeads } from '../layers/heads.ts';
 import { shownMask } from './bert.ts';
+import { requireIds, stepAt, withoutSteps } from './causal.ts';
+import type { CausalCallOptions } from './causal.ts';
+import type { EncoderDecoderLM, ShownSource, SourceKeys } from './source.ts';
 import { loadRenamed, numberOf } from './weights.ts';
 import type { Weights } from './weights.ts';
 
@@ -55,18 +59,19 @@ export interface T5Config extends How {
   readonly dropout?: number;
   /** Default 1e-6. */
   readonly eps?: number;
+  /** Token that texts of the decoder begin with; default 0. */
+  readonly startToken?: number;
 }
 
-/**
- * The kind of each distance key - query: single ones while they are small, then by logarithm; half of the
- * kinds are for later keys where they are seen. Shape: int32 [queries, keys].
- */
-export function relativeBuckets(
-  queries: number,
-  keys: number,
-  { buckets, maxDistance, later }: { buckets: number; maxDistance: number; later: boolean },
-): Tensor {
-  const distance = sub(iota(keys), reshape(iota(queries), [queries, 1]));
+interface Buckets {
+  readonly buckets: number;
+  readonly maxDistance: number;
+  /** Later keys are seen too. */
+  readonly later: boolean;
+}
+
+/** The kind of each distance, int32 of any shape. */
+function bucketsOf(distance: Tensor, { buckets, maxDistance, later }: Buckets): Tensor {
   const kinds = later ? buckets / 2 : buckets;
   const base = later ? where(gt(distance, 0), kinds, 0) : undefined;
   const far = later ? abs(distance) : maximum(sub(0, distance), 0);
@@ -77,6 +82,16 @@ export function relativeBuckets(
   const kind = where(lt(far, exact), far, grown);
   return base === undefined ? kind : add(kind, cast(base, 'int32'));
 }
+
+const distances = (queries: number, keys: number): Tensor =>
+  sub(iota(keys), reshape(iota(queries), [queries, 1]));
+
+/**
+ * The kind of each distance key - query: single ones while they are small, then by logarithm; half of the
+ * kinds are for later keys where they are seen. Shape: int32 [queries, keys].
+ */
+export const relativeBuckets = (queries: number, keys: number, how: Buckets): Tensor =>
+  bucketsOf(distances(queries, keys), how);
 
 const sizesOf = (config: T5Config) => ({ ...config, headSize: config.headSize ?? 64 });
 const normOf = (config: T5Config): RMSNorm =>
@@ -89,6 +104,8 @@ function linearOf(config: T5Config, from: number, to: number, std: number): Line
   layer.weight = new Parameter(init.normal([to, from], { std, ...howOf(config) }));
   return layer;
 }
+
+type Pair = readonly [keys: Tensor, values: Tensor];
 
 class Attention extends Module {
   readonly #name: string;
@@ -119,24 +136,31 @@ class Attention extends Module {
   override memberName(): string {
     return this.#name;
   }
-  /** Biases [1, heads, queries, keys]; the first layer's serve all. */
-  bias(queries: number, keys: number, later: boolean): Tensor {
+  /** Biases [1, heads, queries, keys] of distances [queries, keys]; the first layer's serve all. */
+  bias(distance: Tensor, later: boolean): Tensor {
     const { buckets = 32, maxDistance = 128 } = this.config;
-    const kinds = relativeBuckets(queries, keys, { buckets, maxDistance, later });
+    const kinds = bucketsOf(distance, { buckets, maxDistance, later });
     return permute(this.relativeAttentionBias!.forward(kinds), [2, 0, 1]).unsqueeze(0);
   }
-  forward(x: Tensor, from: Tensor, mask: Tensor | undefined, isCausal = false): Tensor {
+  /** Keys and values of a sequence: [N, heads, T, headSize] each. */
+  keysOf(from: Tensor): Pair {
+    const { heads } = this.config;
+    return [splitHeads(this.k.forward(from), heads), splitHeads(this.v.forward(from), heads)];
+  }
+  forward(x: Tensor, [k, v]: Pair, mask: Tensor | undefined, isCausal = false): Tensor {
     const { heads, dropout = 0.1 } = this.config;
-    const q = splitHeads(this.q.forward(x), heads);
-    const k = splitHeads(this.k.forward(from), heads);
-    const v = splitHeads(this.v.forward(from), heads);
-    const mixed = scaledDotProductAttention(q, k, v, {
+    const mixed = scaledDotProductAttention(splitHeads(this.q.forward(x), heads), k, v, {
       attnMask: mask,
       isCausal,
       scale: 1,
       ...(this.training ? { dropoutP: dropout, ...sourceOf(this.config) } : {}),
     });
     return this.o.forward(joinHeads(mixed));
+  }
+  /** Attention to the tokens of a cache, and of x, which come behind. */
+  forwardCached(x: Tensor, cache: CacheCall, bias: Tensor): Tensor {
+    const q = splitHeads(this.q.forward(x), this.config.heads);
+    return this.o.forward(joinHeads(cache.attend(q, ...this.keysOf(x), { scale: 1, bias })));
   }
 }
 
@@ -200,11 +224,18 @@ class Block extends Module {
     this.#dense = new Residual(config, new Dense(config));
     this.layer = [own, ...(this.#cross === undefined ? [] : [this.#cross]), this.#dense];
   }
-  forward(x: Tensor, mask: Tensor | undefined, memory?: Tensor, memoryMask?: Tensor): Tensor {
-    const causal = this.#cross !== undefined;
-    let y = this.layer[0].forward(x, (inner, z) => inner.forward(z, z, mask, causal));
+  /** Keys and values of a source for the attention to it. */
+  sourceKeys(memory: Tensor): Pair {
+    return this.#cross!.inner.keysOf(memory);
+  }
+  forward(
+    x: Tensor,
+    own: (attention: Attention, z: Tensor) => Tensor,
+    source?: readonly [keys: Pair, mask: Tensor | undefined],
+  ): Tensor {
+    let y = this.layer[0].forward(x, own);
     if (this.#cross !== undefined) {
-      y = this.#cross.forward(y, (inner, z) => inner.forward(z, memory!, memoryMask));
+      y = this.#cross.forward(y, (inner, z) => inner.forward(z, ...source!));
     }
     return this.#dense.forward(y, (inner, z) => inner.forward(z));
   }
@@ -224,15 +255,29 @@ class Stack extends Module {
     this.dropout = dropoutOf(config);
     this.#decoder = decoder;
   }
-  /** x [N, T, width]; `shown` [N, 1, 1, T]. */
-  forward(x: Tensor, shown?: Tensor, memory?: Tensor, memoryMask?: Tensor): Tensor {
+  /** x [N, T, width]; `shown` [N, 1, 1, T]; of a decoder `source`: keys and values of each layer, and a mask. */
+  forward(x: Tensor, { shown, source, cache }: StackOptions = {}): Tensor {
     const steps = x.shape[1]!;
-    const bias = this.block[0]!.layer[0].inner.bias(steps, steps, !this.#decoder);
+    const { inner: first } = this.block[0]!.layer[0];
+    const distance = cache === undefined ? distances(steps, steps) : cache.distances();
+    const bias = first.bias(distance, !this.#decoder);
     const mask = shown === undefined ? bias : where(shown, bias, -Infinity);
+    const own = (attention: Attention, z: Tensor): Tensor =>
+      cache === undefined
+        ? attention.forward(z, attention.keysOf(z), mask, this.#decoder)
+        : attention.forwardCached(z, cache, bias);
     let y = this.dropout.forward(x);
-    for (const block of this.block) y = block.forward(y, mask, memory, memoryMask);
+    this.block.forEach((block, i) => {
+      y = block.forward(y, own, source && [source.keys[i]!, source.shown]);
+    });
     return this.dropout.forward(this.finalLayerNorm.forward(y));
   }
+}
+
+interface StackOptions {
+  readonly shown?: Tensor | undefined;
+  readonly source?: { readonly keys: readonly Pair[]; readonly shown: Tensor | undefined };
+  readonly cache?: CacheCall | undefined;
 }
 
 export interface T5CallOptions {
@@ -241,12 +286,13 @@ export interface T5CallOptions {
 }
 
 /**
- * `forward(ids, decoderIds)` for training; `encode` once and `decode` as often as wanted for use. The first
- * decoder token is 0 in the published models. Shape: ids [N, S], decoderIds [N, T] integers -> logits
+ * `forward(ids, decoderIds)` for training; `SourceTextGenerator` writes texts. The first decoder token is 0 in
+ * the published models. Shape: ids [N, S], decoderIds [N, T] integers -> logits
  * [N, T, vocabSize].
  */
-export class T5 extends Module {
+export class T5 extends Module implements EncoderDecoderLM {
   readonly config: T5Config;
+  readonly startToken: number;
   readonly shared: Embedding;
   readonly encoder: Stack;
   readonly decoder: Stack;
@@ -267,6 +313,7 @@ export class T5 extends Module {
       );
     }
     this.config = config;
+    this.startToken = config.startToken ?? 0;
     this.shared = new Embedding(vocabSize, width, howOf(config));
     this.encoder = new Stack(config, false);
     this.decoder = new Stack(config, true);
@@ -274,18 +321,50 @@ export class T5 extends Module {
     this.lmHead = tied ? undefined : linearOf(config, width, vocabSize, 1);
   }
 
+  get vocabSize(): number {
+    return this.config.vocabSize;
+  }
+  get cacheSizes(): CacheSizes {
+    const { layers, decoderLayers = layers, heads, headSize } = sizesOf(this.config);
+    return { layers: decoderLayers, heads, size: headSize };
+  }
+
   /** Shape: ids [N, S] integers -> [N, S, width]. */
   encode(ids: Tensor, { attentionMask }: T5CallOptions = {}): Tensor {
-    return this.encoder.forward(this.shared.forward(ids), shownMask('T5', attentionMask, ids));
+    const shown = shownMask('T5', attentionMask, ids);
+    return this.encoder.forward(this.shared.forward(ids), { shown });
   }
 
   /** Logits of the token after each. Shape: decoderIds [N, T], memory [N, S, width] -> [N, T, vocabSize]. */
   decode(decoderIds: Tensor, memory: Tensor, { attentionMask }: T5CallOptions = {}): Tensor {
     const ids = memory.narrow(2, 0, 1).reshape(memory.shape.slice(0, 2));
     const shown = shownMask('T5', attentionMask, ids);
-    const y = this.decoder.forward(this.shared.forward(decoderIds), undefined, memory, shown);
+    const keys = this.decoder.block.map((block) => block.sourceKeys(memory));
+    return this.#logits(
+      this.decoder.forward(this.shared.forward(decoderIds), { source: { keys, shown } }),
+    );
+  }
+
+  #logits(y: Tensor): Tensor {
     if (this.lmHead !== undefined) return this.lmHead.forward(y);
     return linear(mul(y, this.config.width ** -0.5), this.shared.weight.value);
+  }
+
+  readSource(ids: Tensor, options: T5CallOptions = {}): SourceKeys {
+    const memory = this.encode(ids, options);
+    const pairs = this.decoder.block.map((block) => block.sourceKeys(memory));
+    return { keys: pairs.map(([k]) => k), values: pairs.map(([, v]) => v) };
+  }
+
+  continueText(
+    ids: Tensor,
+    { keys, values, shown }: ShownSource,
+    { cache, last }: CausalCallOptions = {},
+  ): Tensor {
+    requireIds('T5', ids, Infinity);
+    const source = { keys: keys.map((k, i) => [k, values[i]!] as const), shown };
+    const y = this.decoder.forward(this.shared.forward(ids), { source, cache });
+    return withoutSteps(this.#logits(stepAt(y, last)), last);
   }
 
   forward(ids: Tensor, decoderIds: Tensor, options: T5CallOptions = {}): Tensor {
@@ -351,5 +430,6 @@ export function t5ConfigOf(config: Readonly<Record<string, unknown>>): T5Config 
     tiedHead: config['tie_word_embeddings'] !== false,
     dropout: read('dropout_rate', 0.1),
     eps: read('layer_norm_epsilon', 1e-6),
+    startToken: read('decoder_start_token_id', 0),
   };
 }

@@ -1,6 +1,6 @@
 /** Text in, text out. */
 import { StopTexts, checkSampling } from '@hebb/ops';
-import type { GenerateOptions, TextGenerator } from '../generation/generate.ts';
+import type { GenerateOptions } from '../generation/generate.ts';
 import type { Tokenizer } from './tokenizer.ts';
 
 export interface GenerateTextOptions extends Omit<GenerateOptions, 'stop'> {
@@ -8,12 +8,20 @@ export interface GenerateTextOptions extends Omit<GenerateOptions, 'stop'> {
   readonly stop?: readonly string[] | undefined;
 }
 
+/** `TextGenerator`, or `SourceTextGenerator`, whose prompts are sources. */
+export interface TokenStream {
+  stream(
+    prompt: readonly number[],
+    options?: GenerateOptions,
+  ): AsyncGenerator<number, void, undefined>;
+}
+
 /**
  * Text as it is generated, in pieces as they become certain. Ends at the tokenizer's end token, at one of
  * `stop`, or when the tokens are used up.
  */
 export async function* streamText(
-  generator: TextGenerator,
+  generator: TokenStream,
   tokenizer: Tokenizer,
   prompt: string,
   { stop = [], ...options }: GenerateTextOptions = {},
@@ -35,7 +43,7 @@ export async function* streamText(
 
 /** The whole text of `streamText`. */
 export async function generateText(
-  generator: TextGenerator,
+  generator: TokenStream,
   tokenizer: Tokenizer,
   prompt: string,
   options: GenerateTextOptions = {},
