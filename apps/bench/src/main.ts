@@ -13,13 +13,15 @@ import { contest } from './harness/contest.ts';
 import type { CaseResult } from './harness/contest.ts';
 import { findNode20, hostOf, torchVersion } from './harness/launch.ts';
 import type { Host } from './harness/launch.ts';
+import { addEdgeCommand } from './edge/command.ts';
 import { measureMemory } from './memory/memory.ts';
+import { commandLine } from './report/command-line.ts';
 import { betweenMarkers, markdownDocument, readmeTable } from './report/document.ts';
 import { writeWhole } from './report/files.ts';
 import { describeMachine, machine } from './report/machine.ts';
 import { toTerminal } from './report/print.ts';
 import { cpuKinds, isFamily, sheetsOf } from './report/saved.ts';
-import type { Kind, Measured, Saved } from './report/saved.ts';
+import type { CpuKind, Kind, Measured, Saved } from './report/saved.ts';
 import { gpuVersions, versions } from './report/versions.ts';
 import { coldStarts } from './shipped/cold.ts';
 import { measureSizes } from './shipped/sizes.ts';
@@ -83,15 +85,8 @@ async function runFamily(
   return results;
 }
 
-/** What was asked for, without where this machine keeps its files. */
-function commandLine(args: readonly string[]): string {
-  const local = ['--json', '--markdown', '--python'];
-  const kept = args.filter((arg, i) => !local.includes(arg) && !local.includes(args[i - 1] ?? ''));
-  return ['npm run bench --', ...kept].join(' ').replace(/ --$/, '');
-}
-
 async function measure(
-  kind: Exclude<Kind, 'webgpu'>,
+  kind: CpuKind,
   wanted: string | undefined,
   options: Options,
   host: Host,
@@ -153,10 +148,10 @@ async function measureOnGpu(
 }
 
 /** What to measure on the processor. @throws Error for a case that there is not. */
-function choose(kind: Kind | undefined, wanted: string | undefined): readonly Kind[] {
+function choose(kind: CpuKind | undefined, wanted: string | undefined): readonly CpuKind[] {
   // One case of all: whatever has cases.
   const all = wanted === undefined ? cpuKinds : families;
-  const chosen: readonly Kind[] = kind === undefined ? all : [kind];
+  const chosen: readonly CpuKind[] = kind === undefined ? all : [kind];
   const having = chosen.flatMap((each) =>
     isFamily(each) ? [each] : each === 'memory' ? ['train' as const] : [],
   );
@@ -167,7 +162,7 @@ function choose(kind: Kind | undefined, wanted: string | undefined): readonly Ki
   return chosen;
 }
 
-async function bench(kind: Kind | undefined, wanted: string | undefined, options: Options) {
+async function bench(kind: CpuKind | undefined, wanted: string | undefined, options: Options) {
   const onGpu = options.backend === 'webgpu';
   selectContenders(options.contenders, onGpu ? gpuContenders : contenders);
   const chosen = onGpu ? (['webgpu'] as const) : choose(kind, wanted);
@@ -250,6 +245,7 @@ program
   .option('--readme <file>', 'a page with markers, for the short table')
   .option('--notes <file>', 'Markdown to put before the tables')
   .action(report);
+addEdgeCommand(program, count, progress);
 program
   .description('Hebb side by side with its peers: same work, same weights, same conditions')
   .addArgument(new Argument('[what]', 'what to measure; all when left out').choices(cpuKinds))

@@ -6,6 +6,9 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { chromiumPath, noChromium } from '@hebb/conformance/browser';
+import type { GpuResult } from '../src/browser/bench.ts';
+import type { CaseResult } from '../src/harness/contest.ts';
 import type { MemoryResult } from '../src/memory/memory.ts';
 import { zooFolder } from '../src/zoo/zoo.ts';
 import type { ZooResult } from '../src/zoo/zoo.ts';
@@ -21,6 +24,8 @@ function bench(...args: string[]): { code: number | null; out: string; complaint
   );
   return { code: status, out: stdout, complaint: stderr };
 }
+
+const there = (await chromiumPath()) !== undefined;
 
 describe('npm run bench', () => {
   it('prints a table and writes it as JSON and Markdown', async () => {
@@ -48,6 +53,33 @@ describe('npm run bench', () => {
       await rm(folder, { recursive: true, force: true });
     }
   }, 60_000);
+
+  (there ? it : it.skip)(
+    `compares on a graphics processor${there ? '' : ` ${noChromium}`}`,
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), 'hebb-bench-test-'));
+      try {
+        const json = join(folder, 'out.json');
+        const quick = ['--rounds', '1', '--slice', '5', '--small', '--json', json];
+        const names = ['hebb-webgpu', 'ort-webgpu', 'torch-cuda'];
+        const { code, out, complaint } = bench(
+          ...['--backend', 'webgpu', 'kernels', 'matmul-64', '--python', 'false', ...quick],
+          ...['--contenders', names.join(',')],
+        );
+        expect([code, complaint]).toEqual([0, '']);
+        expect(out).toMatch(/matmul-64 .*× ort-webgpu/);
+        const { webgpu } = JSON.parse(await readFile(json, 'utf8')) as { webgpu: GpuResult };
+        expect(webgpu.peak.f32).toBeGreaterThan(1e9);
+        expect(webgpu.small).toBe(true);
+        const [{ results }] = webgpu.kernels as [CaseResult];
+        expect(results.map(({ status }) => status)).toEqual(['timed', 'timed', 'skipped']);
+        expect(results[0]).toMatchObject({ judge: 'ort-webgpu' });
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    120_000,
+  );
 
   const published = existsSync(join(zooFolder(), 'mnist-12'));
   // Without the published models there is nothing to load.
@@ -93,6 +125,8 @@ describe('npm run bench', () => {
     [['infer', 'alexnet'], /no case alexnet: mlp, lenet/],
     [['infer', '--contenders', 'numpy'], /no contender numpy/],
     [['speed'], /kernels, infer, train, cold, sizes, load, memory/],
+    [['cold', '--backend', 'webgpu'], /--backend webgpu measures kernels, infer, train, not cold/],
+    [['--backend', 'webgpu', '--contenders', 'ort'], /no contender ort: hebb-webgpu/],
     [['infer', '--rounds', '0'], /a number above 0/],
     [['infer', '--rounds', '1.5'], /a whole number/],
   ])(

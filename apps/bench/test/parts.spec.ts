@@ -1,11 +1,14 @@
 /** The parts of the harness that compute. */
 import { cpu } from '@hebb/backend-cpu';
 import { init } from '@hebb/core';
+import type { GpuResult } from '../src/browser/bench.ts';
+import { gpuCases, smallGpuCases } from '../src/cases/gpu.ts';
 import { cases, families, findCase } from '../src/cases/index.ts';
 import { drawInput, foldNorms, record, workOf } from '../src/cases/work.ts';
-import { contenders } from '../src/contenders.ts';
+import { allContenders, describeContender } from '../src/contenders.ts';
 import { compareOutputs } from '../src/harness/compare.ts';
 import type { CaseResult, Result } from '../src/harness/contest.ts';
+import { measureCalls, sampled } from '../src/harness/session.ts';
 import { decode, encode } from '../src/harness/protocol.ts';
 import { geometricMean, median } from '../src/harness/statistics.ts';
 import { HebbLayers } from '../src/hebb/layers.ts';
@@ -13,6 +16,7 @@ import { fromHost } from '../src/hebb/forward.ts';
 import { size } from '../src/models/record.ts';
 import { permute } from '../src/peers/tfjs/weights.ts';
 import { betweenMarkers, markdownDocument, readmeTable } from '../src/report/document.ts';
+import { gpuSheets } from '../src/report/gpu.ts';
 import { goalsOf } from '../src/report/goals.ts';
 import { toTerminal } from '../src/report/print.ts';
 import type { Saved } from '../src/report/saved.ts';
@@ -66,6 +70,21 @@ describe('folding batch normalisations', () => {
   });
 });
 
+describe('one step with kept keys and values', () => {
+  it('is the last of all steps', async () => {
+    await init(cpu());
+    const [steps, width, heads] = [5, 8, 2];
+    const layers = new HebbLayers(() => fromHost(drawInput('none', { shape: [1] })));
+    const qkv = fromHost(drawInput('qkv', { shape: [1, steps, 3 * width] }));
+    const whole = layers.attention(qkv, { heads, causal: true }).narrow(1, steps - 1, 1);
+    const kept = (part: number) => qkv.narrow(1, 0, steps - 1).narrow(2, part * width, width);
+    const last = qkv.narrow(1, steps - 1, 1);
+    const step = layers.cachedAttention(last, kept(1), kept(2), { heads });
+    const [got, wanted] = [await step.data(), await whole.data()] as Float32Array[];
+    expect(compareOutputs([got!], [wanted!], 1e-5).reason).toBeUndefined();
+  });
+});
+
 describe('comparing outputs', () => {
   const wanted = [Float32Array.of(1, -2, 0)];
   it('measures against the largest value', () => {
@@ -95,10 +114,36 @@ describe('small parts', () => {
     const data = Float32Array.of(0, 1, 2, 3, 4, 5);
     expect([...permute(data, [2, 3], [1, 0])]).toEqual([0, 3, 1, 4, 2, 5]);
   });
+  it('compares a part of long outputs, of each column', () => {
+    const long = Float32Array.from({ length: 2 ** 20 }, (_, i) => i % 1024);
+    const part = sampled(long);
+    expect(part.length).toBeLessThanOrEqual(2 ** 18);
+    expect(new Set(part).size).toBe(1024);
+    expect(sampled(Float32Array.of(1, 2))).toEqual(Float32Array.of(1, 2));
+  });
+  it('times calls that are only queued, many at once', async () => {
+    let [started, settled] = [0, 0];
+    const queued = {
+      start: () => void started++,
+      settle: () => Promise.resolve(settled++),
+    };
+    const run = (): Promise<Float32Array> => Promise.reject(new Error('not called'));
+    const samples = await measureCalls({ run, queued }, 100);
+    expect(samples.length).toBeGreaterThan(0);
+    expect(samples.every((each) => each >= 0)).toBe(true);
+    expect(started).toBeGreaterThan(settled);
+  });
   it('names no case twice', () => {
     for (const family of families) {
-      const names = cases[family].map(({ name }) => name);
-      expect(new Set(names).size).toBe(names.length);
+      const all = [cases, gpuCases, smallGpuCases].flatMap((list) => list[family]);
+      const different = new Set(all.map(({ name }) => name)).size;
+      expect(different).toBe(
+        new Set(all.map(({ inputs, name }) => JSON.stringify([name, inputs]))).size,
+      );
+      for (const list of [cases, gpuCases, smallGpuCases]) {
+        const names = list[family].map(({ name }) => name);
+        expect(new Set(names).size).toBe(names.length);
+      }
     }
     expect(() => findCase('train', 'resnet1000')).toThrow(/mlp, lenet/);
   });
@@ -186,6 +231,44 @@ describe('reports', () => {
     expect(goalsOf([{ ...saved, infer: undefined!, memory: memory(50) }])[0]!.met).toBe(true);
     expect(goalsOf([{ ...saved, infer: undefined!, memory: memory(2e6) }])[0]!.met).toBe(false);
   });
+  it('say how much of a card is reached, and that a software one says nothing', () => {
+    const product = (name: string, milliseconds: number): CaseResult => ({
+      family: 'kernels',
+      case: name,
+      flops: 2 * 1024 ** 3,
+      results: [
+        timed('hebb-webgpu', milliseconds),
+        timed('jax-webgpu', 2 * milliseconds),
+        timed('torch-cuda', milliseconds / 2),
+      ],
+    });
+    const gpu: GpuResult = {
+      adapter: {
+        ...{ vendor: 'nvidia', architecture: 'ampere', device: '', description: '' },
+        ...{ software: false, features: ['shader-f16'] },
+      },
+      browser: 'Chromium 150',
+      peak: { f32: 20e12, f16: 40e12 },
+      peakGiven: true,
+      small: false,
+      kernels: [product('matmul-1024', 0.2147), product('matmul-f16-1024', 0.2147)],
+      infer: [],
+      train: [],
+    };
+    const [adapter, products] = gpuSheets(gpu);
+    expect(adapter!.rows[0]).toEqual(['adapter', 'nvidia, ampere']);
+    expect(adapter!.notes).toHaveLength(1);
+    expect(products!.rows.map((row) => row.slice(1))).toEqual([
+      ['10.0', '5.00', '20.0', '50 %', '2.00× jax-webgpu', '0.50× torch-cuda'],
+      ['10.0', '5.00', '20.0', '25 %', '2.00× jax-webgpu', '0.50× torch-cuda'],
+    ]);
+    expect(goalsOf([{ ...saved, infer: undefined!, webgpu: gpu }]).map(({ met }) => met)).toEqual([
+      ...[true, true],
+    ]);
+    const software = { ...gpu, adapter: { ...gpu.adapter, software: true } };
+    expect(gpuSheets(software)[0]!.notes[0]).toMatch(/say nothing about how fast/);
+    expect(goalsOf([{ ...saved, infer: undefined!, webgpu: software }])).toEqual([]);
+  });
   it('put the newest Node first, and the older one under its name', () => {
     const old = { ...saved, machine: { ...saved.machine, node: 'v20.1.0' } };
     const titles = markdownDocument([old, saved]).match(/^## .*$/gm);
@@ -210,6 +293,7 @@ describe('reports', () => {
     ]);
   });
   it('describe every contender once', () => {
-    expect(new Set(contenders.map(({ name }) => name)).size).toBe(contenders.length);
+    expect(new Set(allContenders.map(({ name }) => name)).size).toBe(allContenders.length);
+    expect(new Set(allContenders.map(describeContender)).size).toBe(allContenders.length);
   });
 });

@@ -66,21 +66,19 @@ async function measureQueued(
   { start, settle }: NonNullable<Loaded['queued']>,
   milliseconds: number,
 ): Promise<number[]> {
-  let samples: number[] = [];
-  let count = 1;
-  const end = performance.now() + milliseconds;
-  do {
+  const turn = async (count: number): Promise<number> => {
     const begin = performance.now();
     for (let i = 0; i < count; i++) await start();
     await settle();
-    const taken = performance.now() - begin;
-    samples.push(taken / count);
-    if (taken < milliseconds / 3 && count < longestQueue) {
-      // Shorter queues waited for more of the time.
-      if (performance.now() < end) samples = [];
-      count *= 2;
-    }
-  } while (performance.now() < end || samples.length === 0);
+    return performance.now() - begin;
+  };
+  let count = 1;
+  while ((await turn(count)) < milliseconds / 3 && count < longestQueue) count *= 2;
+  const samples: number[] = [];
+  const end = performance.now() + milliseconds;
+  do {
+    samples.push((await turn(count)) / count);
+  } while (performance.now() < end);
   return samples;
 }
 

@@ -2,6 +2,7 @@
 import type { CaseResult } from '../harness/contest.ts';
 import { geometricMean } from '../harness/statistics.ts';
 import { watchedSteps } from '../memory/memory.ts';
+import { gpuRatio } from './gpu.ts';
 import { adamShare } from './saved.ts';
 import type { Saved } from './saved.ts';
 import { digits, timeOf } from './summary.ts';
@@ -103,6 +104,7 @@ export function goalsOf(runs: readonly Saved[]): Goal[] {
     ...goals,
     ...shippedGoals(of('sizes'), of('cold')),
     ...memoryGoals(of('memory'), of('load')),
+    ...gpuGoals(of('webgpu')),
   ];
 }
 
@@ -143,6 +145,27 @@ function shippedGoals(sizes: Saved['sizes'], cold: Saved['cold']): Goal[] {
     });
   }
   return goals;
+}
+
+/** What a software adapter does is no measure. */
+function gpuGoals(gpu: Saved['webgpu']): Goal[] {
+  if (gpu === undefined || gpu.adapter.software) return [];
+  const rows = [...gpu.kernels, ...gpu.infer, ...gpu.train];
+  const against = (native: boolean, list: readonly CaseResult[]) =>
+    list.flatMap((result) => {
+      const found = gpuRatio(result, native);
+      return found === undefined ? [] : [{ name: result.case, speed: found.ratio }];
+    });
+  const single = rows.filter((result) => !result.case.includes('f16'));
+  return [
+    ...atLeast(
+      'on a graphics processor, every row',
+      1,
+      'the best in JavaScript',
+      against(false, rows),
+    ),
+    ...atLeast('the same in float32', 0.5, 'torch-cuda', against(true, single)),
+  ];
 }
 
 function memoryGoals(memory: Saved['memory'], load: Saved['load']): Goal[] {

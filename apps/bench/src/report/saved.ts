@@ -2,6 +2,8 @@
 import { families } from '../cases/index.ts';
 import type { Family } from '../cases/case.ts';
 import type { GpuResult } from '../browser/bench.ts';
+import type { EdgeResult } from '../edge/bench.ts';
+import { edgeSheets } from '../edge/sheets.ts';
 import type { CaseResult } from '../harness/contest.ts';
 import { memorySheet } from '../memory/memory.ts';
 import type { MemoryResult } from '../memory/memory.ts';
@@ -16,10 +18,13 @@ import { gpuSheets } from './gpu.ts';
 import { detailSheet, timeSheet } from './summary.ts';
 import type { Sheet } from './summary.ts';
 
-export const kinds = [...families, 'cold', 'sizes', 'load', 'memory', 'webgpu'] as const;
+export const kinds = [...families, 'cold', 'sizes', 'load', 'memory', 'edge', 'webgpu'] as const;
 export type Kind = (typeof kinds)[number];
-/** Those on the processor. */
-export const cpuKinds = kinds.filter((kind) => kind !== 'webgpu');
+export type CpuKind = Exclude<Kind, 'webgpu' | 'edge'>;
+/** Those on the processor, which one command measures together. */
+export const cpuKinds = kinds.filter(
+  (kind): kind is CpuKind => kind !== 'webgpu' && kind !== 'edge',
+);
 export const isFamily = (kind: Kind): kind is Family =>
   (families as readonly string[]).includes(kind);
 
@@ -31,6 +36,8 @@ export interface Measured {
   readonly sizes?: readonly Size[];
   readonly load?: readonly ZooResult[];
   readonly memory?: readonly MemoryResult[];
+  /** Workers under load. */
+  readonly edge?: EdgeResult;
   /** On a graphics processor. */
   readonly webgpu?: GpuResult;
   /** Bytes a second that one and two threads copy, measured beside the training steps. */
@@ -72,6 +79,8 @@ export function sheetsOf(saved: Measured, kind: Kind, details: boolean): Sheet[]
       return saved.load === undefined ? [] : [zooSheet(saved.load)];
     case 'memory':
       return saved.memory === undefined ? [] : [memorySheet(saved.memory)];
+    case 'edge':
+      return saved.edge === undefined ? [] : edgeSheets(saved.edge);
     case 'webgpu':
       return saved.webgpu === undefined ? [] : gpuSheets(saved.webgpu);
   }

@@ -329,21 +329,22 @@ def load(command):
 
 def measure_queued(run, milliseconds):
     """As `measureQueued` of harness/session.ts does."""
-    samples, count = [], 1
-    end = time.perf_counter() + milliseconds / 1000
-    while True:
+
+    def turn(count):
         start = time.perf_counter()
         for _ in range(count):
             run()
         torch.cuda.synchronize()
-        now = time.perf_counter()
-        taken = (now - start) * 1000
-        samples.append(taken / count)
-        if taken < milliseconds / 3 and count < 64:
-            if now < end:
-                samples = []
-            count *= 2
-        if now >= end and samples:
+        return (time.perf_counter() - start) * 1000
+
+    count = 1
+    while turn(count) < milliseconds / 3 and count < 64:
+        count *= 2
+    samples = []
+    end = time.perf_counter() + milliseconds / 1000
+    while True:
+        samples.append(turn(count) / count)
+        if time.perf_counter() >= end:
             return samples
 
 
