@@ -118,6 +118,7 @@ async function configure(
   folder: string,
   main: string,
   modules: readonly string[],
+  v8Flags: readonly string[] = [],
 ): Promise<Configured> {
   const port = await freePort();
   const kind = (name: string): string =>
@@ -135,6 +136,7 @@ async function configure(
     file,
     `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
+  v8Flags = ${JSON.stringify(v8Flags)},
   services = [(name = "main", worker = .worker)],
   sockets = [(name = "http", address = "127.0.0.1:${port}", http = (), service = "main")],
 );
@@ -234,17 +236,24 @@ export interface BarePair {
   readonly empty: BareWorker;
 }
 
+export interface BareOptions extends BundleOptions, Pick<ColdStartOptions, 'path'> {
+  /** Whether `heap` may be asked. */
+  readonly inspect?: boolean;
+  /** For V8: with `--expose-gc` the worker's script may call `gc()`. */
+  readonly v8Flags?: readonly string[];
+}
+
 /**
  * Bundles as `wrangler deploy` would and runs the bundle on bare workerd beside a worker that does nothing, whose
  * memory and processor time are workerd's own. Both have answered `path` once.
  */
 export async function withBareWorker<T>(
-  options: BundleOptions & Pick<ColdStartOptions, 'path'> & { readonly inspect?: boolean },
+  options: BareOptions,
   body: (pair: BarePair) => Promise<T>,
 ): Promise<T> {
-  const { path = '/health', inspect = false } = options;
+  const { path = '/health', inspect = false, v8Flags = [] } = options;
   return withBundle(options, async ({ folder, main, modules }) => {
-    const full = await configure(folder, main, modules);
+    const full = await configure(folder, main, modules, v8Flags);
     const bare = await configureEmpty(folder);
     const binary = workerdBinary(options.directory);
     const inspectorPort = inspect ? await freePort() : undefined;

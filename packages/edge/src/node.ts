@@ -23,7 +23,7 @@ export { bundleSize, withBundle } from './bundle.ts';
 export type { Bundle, BundleOptions, BundleSize } from './bundle.ts';
 export { coldStart, withBareWorker } from './bare.ts';
 export type { Heap } from './inspector.ts';
-export type { BarePair, BareWorker, ColdStart, ColdStartOptions } from './bare.ts';
+export type { BareOptions, BarePair, BareWorker, ColdStart, ColdStartOptions } from './bare.ts';
 
 export interface StartWorkerOptions {
   /** Folder of the worker project, with its wrangler configuration. */
