@@ -87,13 +87,18 @@ async function findAdapter({ gpu, powerPreference }: WebGpuOptions): Promise<GPU
 
 /** Bytes of a buffer are rounded up to this, so that freed ones fit more often. */
 const granule = 256;
+/** Freed memory is kept to be used again: so many bytes, or as many as are in use. */
+const leastPooled = 2 ** 28;
 
 export class Device {
   readonly adapter: GPUAdapter;
   readonly gpu: GPUDevice;
   readonly limits: GPUSupportedLimits;
   readonly storage: Storage;
+  /** Freed memory by its size, that used last at the end. */
   readonly #pool = new Map<number, GPUBuffer[]>();
+  #pooled = 0;
+  #inUse = 0;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUPipelineLayout>();
   readonly #groupLayouts = new Map<string, GPUBindGroupLayout>();
@@ -147,13 +152,17 @@ export class Device {
   allocate(bytes: number, what: string): GPUBuffer {
     this.check();
     const size = Math.max(granule, Math.ceil(bytes / granule) * granule);
-    const free = this.#pool.get(size)?.pop();
-    if (free !== undefined) return free;
     if (size > this.storage.partBytes) {
       const problem =
         `${what} is larger than a buffer of this device: it needs ${bytes} bytes, the limit is ` +
         String(this.storage.partBytes);
       fail('webgpu', problem);
+    }
+    const free = this.#pool.get(size)?.pop();
+    this.#inUse += size;
+    if (free !== undefined) {
+      this.#pooled -= size;
+      return free;
     }
     this.gpu.pushErrorScope('out-of-memory');
     const buffer = this.gpu.createBuffer({
@@ -163,10 +172,11 @@ export class Device {
     this.#watch(
       this.gpu.popErrorScope().then((error) => {
         if (error === null) return;
-        this.#failure ??= new HebbError(`the device has no memory for ${what}, ${size} bytes`, {
-          op: 'webgpu',
-          cause: error,
-        });
+        this.#failure ??= new HebbError(
+          `the device has no memory for ${what}, ${size} bytes; dispose of the backend, make a new one and go on ` +
+            'from the last checkpoint with a smaller batch or model',
+          { op: 'webgpu', cause: error },
+        );
       }),
     );
     return buffer;
@@ -174,9 +184,23 @@ export class Device {
 
   /** Later work may use the memory: the queue keeps the order. */
   release(buffer: GPUBuffer): void {
-    const list = this.#pool.get(buffer.size);
-    if (list === undefined) this.#pool.set(buffer.size, [buffer]);
-    else list.push(buffer);
+    const { size } = buffer;
+    this.#inUse -= size;
+    const list = this.#pool.get(size) ?? [];
+    // The size used last goes last when there is too much.
+    this.#pool.delete(size);
+    this.#pool.set(size, list);
+    list.push(buffer);
+    this.#pooled += size;
+    const most = Math.max(leastPooled, this.#inUse);
+    for (const [bytes, buffers] of this.#pool) {
+      while (this.#pooled > most && buffers.length > 0) {
+        buffers.pop()!.destroy();
+        this.#pooled -= bytes;
+      }
+      if (this.#pooled <= most) break;
+      this.#pool.delete(bytes);
+    }
   }
 
   #watch(check: Promise<void>): void {
@@ -290,7 +314,8 @@ export class Device {
       usage: usage.uniform | usage.copyTarget,
     });
     this.gpu.queue.writeBuffer(buffer, 0, data);
-    // The old one may be in use by work that is queued; it goes when that is done.
+    // Work that is queued may still use the old one: its memory goes when that is done.
+    this.#steps?.buffer.destroy();
     this.#steps = { buffer, length: count };
     return buffer;
   }

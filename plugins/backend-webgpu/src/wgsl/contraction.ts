@@ -72,36 +72,59 @@ function sizesOf(kernel: RoutineKernel): Pick<Product, 'batch' | 'm' | 'n' | 'k'
 interface Tile {
   readonly rows: number;
   readonly columns: number;
+  readonly depth: number;
   /** Rows and columns of one invocation. */
   readonly own: readonly [number, number];
 }
-const depth = 16;
-const large: Tile = { rows: 64, columns: 64, own: [4, 4] };
-const medium: Tile = { rows: 32, columns: 32, own: [2, 2] };
+const huge: Tile = { rows: 128, columns: 128, depth: 8, own: [8, 8] };
+const large: Tile = { rows: 64, columns: 64, depth: 16, own: [4, 4] };
+const medium: Tile = { rows: 32, columns: 32, depth: 16, own: [2, 2] };
 /** Invocations along each side of a tile. */
 const side = 16;
 const invocations = side * side;
 
-/** The larger tile computes more with what it reads, if there are enough of them to fill a device. */
+/**
+ * A larger tile computes more with what it reads: by its side's half in products for each number. It is taken if
+ * there are enough of them to fill a device.
+ */
 function tileFor({ batch, m, n }: Product): Tile {
-  const tiles = batch * Math.ceil(m / large.rows) * Math.ceil(n / large.columns);
-  return tiles >= 64 && m > 32 && n > 32 ? large : medium;
+  const tiles = ({ rows, columns }: Tile): number =>
+    batch * Math.ceil(m / rows) * Math.ceil(n / columns);
+  if (tiles(huge) >= 128 && m > 64 && n > 64) return huge;
+  return tiles(large) >= 64 && m > 32 && n > 32 ? large : medium;
 }
 
+/**
+ * A row of the tile for each depth: the left side's numbers in vectors, as an invocation reads them, the right
+ * side's one by one, since neighbours read neighbours. What comes next is on its way while a tile is computed.
+ */
 export function contractionDispatches(kernel: RoutineKernel, shader: Shader): Dispatch[] {
   const p = productOf(kernel, shader);
   const tile = tileFor(p);
+  const { depth } = tile;
   const [ownRows, ownColumns] = tile.own;
   const rowTiles = Math.ceil(p.m / tile.rows);
   const columnTiles = Math.ceil(p.n / tile.columns);
   const groups = p.batch * rowTiles * columnTiles;
   // Halves stay halves until they are multiplied: twice as many fit.
   const [a, b] = kernel.inputs.map(({ buffer }) => (shader.isHalf(buffer) ? 'f16' : 'f32'));
-  shader.global(`var<workgroup> tileA: array<${a!}, ${depth * tile.rows}>;
+  // Each invocation brings one vector of the left side and a few numbers of the right one.
+  const width = Math.min(4, ownRows);
+  const vector = `vec${width}<${a!}>`;
+  const vectors = tile.rows / width;
+  // One more than there are: those that are written at once lie in different banks of the memory.
+  const stride = vectors + 1;
+  const brought = range((depth * tile.columns) / invocations);
+  shader.global(`var<workgroup> tileA: array<${vector}, ${depth * stride}>;
 var<workgroup> tileB: array<${b!}, ${depth * tile.columns}>;
 fn left(batch: i32, m: i32, k: i32) -> f32 {
 if (m >= ${p.m} || k >= ${p.k}) { return 0.0f; }
 ${p.left}
+}
+fn leftVector(batch: i32, m: i32, k: i32) -> ${vector} {
+return ${vector}(${range(width)
+    .map((i) => `${a!}(left(batch, m + ${i}, k))`)
+    .join(', ')});
 }
 fn right(batch: i32, k: i32, n: i32) -> f32 {
 if (k >= ${p.k} || n >= ${p.n}) { return 0.0f; }
@@ -114,8 +137,18 @@ ${attached(kernel, shader)}
 }`);
   const rows = range(ownRows);
   const columns = range(ownColumns);
-  const [fast, slow] = p.leftByColumns ? ['m', 'k'] : ['k', 'm'];
-  const fastSize = p.leftByColumns ? tile.rows : depth;
+  const each = ownRows / width;
+  // Neighbours bring what are neighbours in memory.
+  const [fast, slow, fastSize] = p.leftByColumns
+    ? ['mine', 'deep', vectors]
+    : ['deep', 'mine', depth];
+  const bring = (k0: string): string[] => [
+    `nextA = leftVector(batch, m0 + mine * ${width}, ${k0} + deep);`,
+    ...brought.map((t) => {
+      const i = `(i32(lane) + ${t * invocations})`;
+      return `nextB${t} = right(batch, ${k0} + ${i} / ${tile.columns}, n0 + ${i} % ${tile.columns});`;
+    }),
+  ];
   const body = [
     `let number = ${groupNumber(groups)};`,
     `if (number >= ${groups}) { return; }`,
@@ -124,27 +157,35 @@ ${attached(kernel, shader)}
     `let batch = number / ${columnTiles * rowTiles};`,
     `let row = i32(lane) / ${side};`,
     `let column = i32(lane) % ${side};`,
-    ...rows.flatMap((i) => columns.map((j) => `var c${i}${j} = 0.0f;`)),
+    `let ${fast} = i32(lane) % ${fastSize};`,
+    `let ${slow} = i32(lane) / ${fastSize};`,
+    ...rows.flatMap((i) => columns.map((j) => `var c${i}_${j} = 0.0f;`)),
+    `var nextA: ${vector};`,
+    ...brought.map((t) => `var nextB${t}: f32;`),
+    ...bring('0'),
     `for (var k0 = 0; k0 < ${p.k}; k0 = k0 + ${depth}) {`,
-    `for (var i = i32(lane); i < ${depth * tile.rows}; i = i + ${invocations}) {`,
-    `let ${fast} = i % ${fastSize};`,
-    `let ${slow} = i / ${fastSize};`,
-    `tileA[k * ${tile.rows} + m] = ${a!}(left(batch, m0 + m, k0 + k));`,
-    '}',
-    `for (var i = i32(lane); i < ${depth * tile.columns}; i = i + ${invocations}) {`,
-    `tileB[i] = ${b!}(right(batch, k0 + i / ${tile.columns}, n0 + i % ${tile.columns}));`,
-    '}',
+    `tileA[deep * ${stride} + mine] = nextA;`,
+    ...brought.map((t) => `tileB[lane + ${t * invocations}u] = ${b!}(nextB${t});`),
     'workgroupBarrier();',
+    ...bring(`k0 + ${depth}`),
     `for (var k = 0; k < ${depth}; k = k + 1) {`,
-    ...rows.map((i) => `let a${i} = f32(tileA[k * ${tile.rows} + row * ${ownRows} + ${i}]);`),
+    ...range(each).map(
+      (v) => `let v${v} = vec${width}<f32>(tileA[k * ${stride} + row * ${each} + ${v}]);`,
+    ),
     ...columns.map((j) => `let b${j} = f32(tileB[k * ${tile.columns} + column + ${side * j}]);`),
-    ...rows.flatMap((i) => columns.map((j) => `c${i}${j} = fma(a${i}, b${j}, c${i}${j});`)),
+    ...rows.flatMap((i) =>
+      columns.map((j) => {
+        const left = `v${Math.floor(i / width)}.${'xyzw'[i % width]!}`;
+        return `c${i}_${j} = fma(${left}, b${j}, c${i}_${j});`;
+      }),
+    ),
     '}',
     'workgroupBarrier();',
     '}',
     ...rows.flatMap((i) =>
       columns.map(
-        (j) => `finish(batch, m0 + row * ${ownRows} + ${i}, n0 + column + ${side * j}, c${i}${j});`,
+        (j) =>
+          `finish(batch, m0 + row * ${ownRows} + ${i}, n0 + column + ${side * j}, c${i}_${j});`,
       ),
     ),
   ];
