@@ -21,6 +21,8 @@ export type { ErrorCode, ErrorStatus, RequestErrorOptions } from './error.ts';
 export { batchJobs } from './jobs/jobs.ts';
 export type { JobQueue, Jobs, JobsOptions } from './jobs/jobs.ts';
 export type { JobPart } from './jobs/job.ts';
+export { localQueue, memoryJobs } from './jobs/local.ts';
+export type { LocalQueue, LocalQueueOptions } from './jobs/local.ts';
 export { kvJobs, r2Jobs } from './jobs/store.ts';
 export type { JobBucket, JobNamespace, JobStore, KvJobsOptions, Notes } from './jobs/store.ts';
 export type { QueueBatch, QueueMessage, WorkflowStep } from './jobs/worker.ts';

@@ -1,5 +1,5 @@
 /** Jobs over a store and a queue in memory, which deliver twice, fail and forget; workerd is in apps/edge-worker. */
-import { batchJobs, batched, kvJobs, r2Jobs, serve } from '../src/index.ts';
+import { batchJobs, batched, kvJobs, localQueue, memoryJobs, r2Jobs, serve } from '../src/index.ts';
 import type {
   JobBucket,
   JobNamespace,
@@ -355,6 +355,38 @@ it('runs as a workflow too, each part a step', async () => {
   expect(lines.map((line) => 'error' in line)).toEqual([false, false, false, true, false]);
   // Two rows together; then the two that hold a three, each by itself, and the bad one once more.
   expect(calls).toEqual([2, 2, 1, 1, 1, 1]);
+});
+
+it('runs in one process, with a queue and a store in memory', async () => {
+  const seen: number[] = [];
+  let broken = true;
+  const model: ServedModel = {
+    ...echo,
+    run: ({ x }) => {
+      seen.push(Number(x!.data[0]));
+      if (Number(x!.data[0]) === 7 || (broken && Number(x!.data[0]) === 1)) throw new Error('no');
+      return { y: x! };
+    },
+  };
+  const store = memoryJobs();
+  const lasting = batchJobs({
+    ...{ store: () => store, queue: () => own },
+    ...{ deadLetters: 'jobs-dead', rowsPerMessage: 3, retryDelay: 0 },
+  });
+  const own = localQueue(
+    async (batch) => {
+      await lasting.queue(batch);
+      broken = false;
+    },
+    { tries: 3 },
+  );
+  const server = serve({ models: { echo: { load: () => model } }, extensions: [lasting] });
+  const { id } = await submit(server, rows(8));
+  await own.idle();
+  const lines = await results(server, id);
+  expect(lines.map((line) => 'error' in line)).toEqual([...rows(7).map(() => false), true]);
+  expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 1, 7, 7]);
+  await own.idle();
 });
 
 describe('stores', () => {
