@@ -1,10 +1,9 @@
 /** What `wrangler deploy` would upload, and its size. */
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { environment, wrangler } from './wrangler.ts';
+import { runWrangler } from './wrangler.ts';
 
 export interface BundleOptions {
   /** Folder of the worker project, with its wrangler configuration. */
@@ -62,18 +61,9 @@ export async function withBundle<T>(
   const out = await mkdtemp(join(tmpdir(), 'hebb-bundle-'));
   try {
     const config = configuration === undefined ? [] : ['--config', configuration];
-    const child = spawn(
-      process.execPath,
-      [wrangler(directory), 'deploy', ...config, '--dry-run', '--minify', '--outdir', out],
-      { cwd: directory, env: environment(conditions), stdio: ['ignore', 'pipe', 'pipe'] },
-    );
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    }
-    const code = await new Promise((resolve) => child.once('exit', resolve));
-    if (code !== 0)
-      throw new Error(`wrangler deploy --dry-run ended with code ${String(code)}\n${output}`);
+    const args = ['deploy', ...config, '--dry-run', '--minify', '--outdir', out];
+    const { code, output } = await runWrangler(directory, args, { conditions });
+    if (code !== 0) throw new Error(`wrangler deploy --dry-run ended with code ${code}\n${output}`);
     const files = await readdir(out);
     const main = files.find((name) => name.endsWith('.js'));
     if (main === undefined) throw new Error('wrangler wrote no script');

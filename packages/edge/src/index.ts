@@ -16,6 +16,7 @@ export type {
   ValueSignature,
   VersionedEntry,
 } from './model.ts';
+export { mount } from './adapters/mount.ts';
 export { RequestError } from './error.ts';
 export type { ErrorCode, ErrorStatus, RequestErrorOptions } from './error.ts';
 export { batchJobs } from './jobs/jobs.ts';

@@ -21,6 +21,8 @@ export { uploadWeights } from './weights/upload.ts';
 export type { UploadOptions } from './weights/upload.ts';
 export { bundleSize, withBundle } from './bundle.ts';
 export type { Bundle, BundleOptions, BundleSize } from './bundle.ts';
+export { runWrangler } from './wrangler.ts';
+export type { WranglerRun } from './wrangler.ts';
 export { coldStart, withBareWorker } from './bare.ts';
 export type { Heap } from './inspector.ts';
 export type { BareOptions, BarePair, BareWorker, ColdStart, ColdStartOptions } from './bare.ts';

@@ -1,4 +1,5 @@
 /** Finding wrangler, and running it quietly. */
+import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -27,6 +28,38 @@ export const environment = (conditions: readonly string[]): NodeJS.ProcessEnv =>
   NO_COLOR: '1',
   CI: '1',
 });
+
+export interface WranglerRun {
+  /** Export conditions for the bundler beside a worker's usual ones. */
+  readonly conditions?: readonly string[];
+  /** Told what wrangler prints, as it does. */
+  readonly echo?: (text: string) => void;
+}
+
+/** Runs a command of wrangler to its end. Returns its exit code and what it printed. */
+export async function runWrangler(
+  directory: string,
+  args: readonly string[],
+  { conditions = [], echo }: WranglerRun = {},
+): Promise<{ readonly code: number; readonly output: string }> {
+  const child = spawn(process.execPath, [wrangler(directory), ...args], {
+    cwd: directory,
+    env: environment(conditions),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      echo?.(chunk.toString());
+    });
+  }
+  const code = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (status) => resolve(status ?? 1));
+  });
+  return { code, output };
+}
 
 export async function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

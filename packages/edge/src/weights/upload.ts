@@ -1,6 +1,5 @@
 /** Putting objects into a store, with wrangler. */
-import { spawn } from 'node:child_process';
-import { environment, wrangler } from '../wrangler.ts';
+import { runWrangler } from '../wrangler.ts';
 
 export interface UploadOptions {
   /** Folder of the worker project, with its wrangler configuration. */
@@ -36,19 +35,8 @@ export async function uploadWeights(options: UploadOptions): Promise<void> {
 }
 
 async function run(directory: string, args: readonly string[]): Promise<void> {
-  const child = spawn(process.execPath, [wrangler(directory), ...args], {
-    cwd: directory,
-    env: environment([]),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  }
-  const code = await new Promise((resolve) => child.once('exit', resolve));
+  const { code, output } = await runWrangler(directory, args);
   if (code !== 0) {
-    throw new Error(
-      `wrangler ${args.slice(0, 3).join(' ')} ended with code ${String(code)}\n${output}`,
-    );
+    throw new Error(`wrangler ${args.slice(0, 3).join(' ')} ended with code ${code}\n${output}`);
   }
 }
