@@ -15,7 +15,9 @@ export function bars(label: string, names: readonly string[]): Bars {
       'li',
       { class: 'bar' },
       el('span', { class: 'bar-name' }, name),
+      ' ',
       el('span', { class: 'bar-track', 'aria-hidden': 'true' }, fill),
+      ' ',
       text,
     );
     return { row, fill, text, name: row.querySelector('.bar-name')! };

@@ -1,12 +1,13 @@
 /** Long work in the worker lets messages in between: pause, settings, the next question. */
 
-const channel = new MessageChannel();
-const waiting: (() => void)[] = [];
-channel.port1.onmessage = () => waiting.shift()?.();
-
 /** Resolves after the messages that have arrived; without the 4 ms that timers take at least. */
 export const breathe = (): Promise<void> =>
   new Promise((resolve) => {
-    waiting.push(resolve);
-    channel.port2.postMessage(0);
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      // An open channel would keep a process of Node alive.
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
   });

@@ -90,8 +90,10 @@ export function mount(root: HTMLElement, services: Services): void {
       const resumed = kept;
       source.textContent = `Learns from ${await api.build(settings(), resumed)}.`;
       enable(true);
-      if (resumed === undefined) await showStart();
-      else {
+      if (resumed === undefined) {
+        await showStart();
+        services.say('Random weights.');
+      } else {
         rate.set(resumed.settings.lr);
         services.say(`Goes on from step ${resumed.step}.`);
         drawView(await api.view());
