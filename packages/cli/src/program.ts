@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { backendNames, defaultBackend } from './backends.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
+import { deploy } from './commands/deploy.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
 import { inspect } from './commands/inspect.ts';
@@ -153,7 +154,7 @@ export async function main(
     .command('compile')
     .description('compile a model ahead of time, for workers, Node or browser pages')
     .argument('<model>', 'an .onnx file, or with --step a module that describes functions')
-    .requiredOption('--target <name>', 'where it will run: worker, node, browser')
+    .requiredOption('--target <name>', 'where it will run: worker, node, browser, vercel')
     .requiredOption('--out <folder>', 'folder to write; one that an earlier run wrote is replaced')
     .option(
       '--shape <name=n[,name=m...]>',
@@ -200,6 +201,31 @@ export async function main(
     .option('--json <file>', 'write the figures')
     .action(async (model: string, options) => {
       if (!(await doctor(model, options, print))) code = 1;
+    });
+  program
+    .command('deploy')
+    .description('compile, check, write the worker project, deploy it, try it, go back if it fails')
+    .argument('[model]', 'an .onnx file, or a folder that hebb compile --target worker wrote')
+    .option('--name <name>', 'of the worker (default: of the model)')
+    .option('--dir <folder>', 'folder of the project (default: the name)')
+    .option('--env <name>', 'environment of wrangler.jsonc')
+    .option('--plan <name>', 'plan of the account: free, paid', 'free')
+    .option('--concurrency <n>', 'requests that one worker answers at once', positive, 8)
+    .option('--dry-run', 'everything but the upload, tried on local workerd')
+    .option('--local', 'run it on local workerd until it is interrupted')
+    .option('--url <address>', 'where it answers, for the smoke test')
+    .option('--force', 'deploy what the doctor says does not fit')
+    .option('--rollback', 'go back to the version before, and nothing else')
+    .option('--no-rollback', 'stay with the new version when the smoke test fails')
+    .option('--shape <name=n[,name=m...]>', 'as for compile', collect)
+    .option('--value <input=number>', 'as for compile', collect)
+    .option('--state <input=output>', 'as for compile', collect)
+    .option('--step <export>', 'as for compile')
+    .option('--weights-store <name>', 'as for compile')
+    .option('--weights-type <type>', 'as for compile')
+    .option('--encrypt', 'as for compile')
+    .action(async (model: string | undefined, options) => {
+      if (!(await deploy(model, options, print))) code = 1;
     });
 
   try {

@@ -6,7 +6,7 @@ import { UsageError } from '../errors.ts';
 import type { Built } from './build.ts';
 import { objectFolder } from './store.ts';
 import type { WorkerStore } from './store.ts';
-import { wrapperFiles } from './wrapper.ts';
+import { hasOneModule, wrapperFiles } from './wrapper.ts';
 import type { CompileTarget } from './wrapper.ts';
 
 /** Every name that any target writes: a folder with others in it is somebody's. */
@@ -14,6 +14,7 @@ const ours = new Set([
   // What `wrangler dev` leaves.
   '.wrangler',
   'assets',
+  'edge.js',
   'index.d.ts',
   'index.js',
   'manifest.js',
@@ -22,8 +23,10 @@ const ours = new Set([
   'model.wasm',
   'package.json',
   'plan.js',
+  'server.js',
   'weights',
   'weights.bin',
+  'weights.js',
   'worker.js',
   'wrangler.json',
 ]);
@@ -84,11 +87,11 @@ export function compiledFiles(
   const { modules, weights } = built;
   const whole = store?.stored.plan ?? built.plan;
   const text = new TextEncoder();
-  // A worker's module is compiled when it is deployed: there is no choice to make at run time.
-  const plan = target === 'worker' ? { ...whole, modules: whole.modules.slice(0, 1) } : whole;
+  const plan = hasOneModule(target) ? { ...whole, modules: whole.modules.slice(0, 1) } : whole;
   const files = new Map<string, Uint8Array>();
   for (const { file } of plan.modules) files.set(file, modules.get(file)!);
-  if (store === undefined) files.set(plan.weights.file, weights);
+  if (target === 'vercel') files.set('weights.js', text.encode(weightsScript(weights)));
+  else if (store === undefined) files.set(plan.weights.file, weights);
   else {
     for (const [key, bytes] of store.stored.objects) {
       files.set(`${objectFolder(store.kind)}/${key}`, bytes);
@@ -99,6 +102,12 @@ export function compiledFiles(
   }
   return files;
 }
+
+/** Bytes as a script, which every bundler takes. */
+const weightsScript = (weights: Uint8Array): string =>
+  `const text = '${Buffer.from(weights).toString('base64')}';
+export const weights = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+`;
 
 async function entriesOf(folder: string): Promise<string[] | undefined> {
   try {

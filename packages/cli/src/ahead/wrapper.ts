@@ -4,8 +4,8 @@ import { objectFolder } from './store.ts';
 import type { StoreKind, WorkerStore } from './store.ts';
 
 /** Where the code will run, which is how it gets at its files. */
-export type CompileTarget = 'worker' | 'node' | 'browser';
-export const targets: readonly CompileTarget[] = ['worker', 'node', 'browser'];
+export type CompileTarget = 'worker' | 'node' | 'browser' | 'vercel';
+export const targets: readonly CompileTarget[] = ['worker', 'node', 'browser', 'vercel'];
 
 const banner = '// Written by hebb compile: changes are lost when it runs again.\n';
 
@@ -31,6 +31,16 @@ export async function loadModel() {
   return load({ plan, module: await WebAssembly.compile(code), weights });
 }
 `,
+  // Its bundler hands over a compiled module; there is no import of other files.
+  vercel: `import { load } from '@hebb/runtime';
+import module from './model.wasm?module';
+import { plan } from './plan.js';
+import { weights } from './weights.js';
+
+export async function loadModel() {
+  return load({ plan, module, weights });
+}
+`,
   // One \`new URL\` for each file, so that bundlers find them.
   browser: `import { load, pickModule } from '@hebb/runtime';
 import { plan } from './plan.js';
@@ -52,6 +62,10 @@ export async function loadModel() {
 }
 `,
 };
+
+/** Targets whose platform compiles the module: there is one, and no choice to make at run time. */
+export const hasOneModule = (target: CompileTarget): boolean =>
+  target === 'worker' || target === 'vercel';
 
 /** What the store's function takes, in a request. */
 const bindings: Readonly<Record<StoreKind, string>> = {
@@ -110,6 +124,8 @@ export function wrapperFiles(
     const text = JSON.stringify(store.stored.manifest);
     files.set('manifest.js', `${banner}export const manifest = ${text};\n`);
   }
+  if (target === 'node') files.set('server.js', serverScript(plan));
+  if (target === 'vercel') files.set('edge.js', edgeScript(plan));
   if (target === 'worker') {
     files.set('worker.js', store === undefined ? workerScript(plan) : storeScript(plan));
     files.set('wrangler.json', workerConfiguration(plan, store?.kind));
@@ -135,13 +151,12 @@ const manifest = (plan: Plan, target: CompileTarget): string =>
     exports: { '.': { types: './index.d.ts', default: './index.js' } },
     dependencies: {
       '@hebb/runtime': '^0.1.0',
-      ...(target === 'worker' ? { '@hebb/edge': '^0.1.0' } : {}),
+      ...(target === 'browser' ? {} : { '@hebb/edge': '^0.1.0' }),
     },
   });
 
-/** One model to serve for each function. */
-const workerScript = (plan: Plan): string => `${banner}import { serve } from '@hebb/edge';
-import { loadModel, plan } from './index.js';
+/** A handler with one model to serve for each function, loaded before the first request. */
+const handlerScript = (plan: Plan): string => `import { loadModel, plan } from './index.js';
 
 // Before the first request, where it costs no request its time.
 const model = await loadModel();
@@ -150,8 +165,45 @@ const models = plan.functions.map(({ name, inputs, outputs }) => [
   { load: () => ({ inputs, outputs, run: (given) => model.call(name, given) }) },
 ]);
 const handler = serve({ models: Object.fromEntries(models) });
+`;
 
+const workerScript = (plan: Plan): string => `${banner}import { serve } from '@hebb/edge';
+${handlerScript(plan)}
 export default { fetch: (request) => handler.fetch(request) };
+`;
+
+/** For Node, Deno and Bun. */
+const serverScript = (plan: Plan): string => `${banner}import { serve } from '@hebb/edge';
+import { listen } from '@hebb/edge/server';
+${handlerScript(plan)}
+const { url, close } = await listen(handler, {
+  hostname: process.env.HOST ?? '127.0.0.1',
+  port: Number(process.env.PORT ?? 8787),
+});
+console.log(url);
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void close());
+`;
+
+/** For Vercel's Edge Functions; as `api/[...path].js`, say, it answers below `/api`. */
+const edgeScript = (plan: Plan): string => `${banner}import { mount, serve } from '@hebb/edge';
+import { loadModel, plan } from './index.js';
+
+// At the first request: not every bundler takes an await at the top level.
+let loaded;
+const models = plan.functions.map(({ name, inputs, outputs }) => [
+  plan.functions.length === 1 ? ${JSON.stringify(slug(plan.name))} : name,
+  {
+    load: async () => {
+      const model = await (loaded ??= loadModel());
+      return { inputs, outputs, run: (given) => model.call(name, given) };
+    },
+  },
+]);
+const handler = mount(serve({ models: Object.fromEntries(models) }), '/api');
+
+export const config = { runtime: 'edge' };
+
+export default (request) => handler.fetch(request);
 `;
 
 /** The same, loaded by the first request that needs it: a worker reads nothing before. */

@@ -15,6 +15,7 @@ import {
   writeCompiled,
 } from '../ahead/index.ts';
 import type { Built, CompileTarget, FunctionsSpec, Simd, WorkerStore } from '../ahead/index.ts';
+import { hasOneModule } from '../ahead/wrapper.ts';
 import { parseSizes } from '../ahead/shapes.ts';
 import { parseValues, withValues } from '../ahead/values.ts';
 import { UsageError } from '../errors.ts';
@@ -54,9 +55,9 @@ export async function compile(
   print: (line: string) => void,
 ): Promise<void> {
   const target = targetOf(options.target);
-  const simd = instructionsOf(options.simd ?? (target === 'worker' ? 'relaxed' : 'both'));
-  if (target === 'worker' && simd.length > 1) {
-    throw new UsageError('a worker has one module: --simd relaxed or --simd plain');
+  const simd = instructionsOf(options.simd ?? (hasOneModule(target) ? 'relaxed' : 'both'));
+  if (hasOneModule(target) && simd.length > 1) {
+    throw new UsageError(`a ${target} has one module: --simd relaxed or --simd plain`);
   }
   const started = performance.now();
   const built = await compileFile(file, options, simd);

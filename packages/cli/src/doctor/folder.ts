@@ -3,8 +3,8 @@ import { readFile, readdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WeightsManifest } from '@hebb/edge';
-import { checkPlan } from '@hebb/runtime';
-import type { Plan } from '@hebb/runtime';
+import { checkPlan, checksum } from '@hebb/runtime';
+import type { LoadOptions, Plan } from '@hebb/runtime';
 import { objectFolder, storeKinds } from '../ahead/store.ts';
 import type { StoreKind } from '../ahead/store.ts';
 import { UsageError } from '../errors.ts';
@@ -78,4 +78,13 @@ async function storeKindOf(directory: string): Promise<StoreKind> {
   const kind = storeKinds.find((name) => found[name] in configuration);
   if (kind !== undefined) return kind;
   throw new UsageError(`wrangler.json of ${directory} names no store for the weights`);
+}
+
+/** What `load` of `@hebb/runtime` takes. Weights that are in a store are zeros, which compute no faster. */
+export async function loadable({ plan, module, weights }: CompiledFolder): Promise<LoadOptions> {
+  const compiled = await WebAssembly.compile(module);
+  if (weights !== undefined) return { plan, module: compiled, weights };
+  const zeros = new Uint8Array(plan.weights.bytes);
+  const known = { ...plan, weights: { ...plan.weights, checksum: checksum(zeros) } };
+  return { plan: known, module: compiled, weights: zeros };
 }

@@ -1,8 +1,9 @@
 /** Runs a compiled model here, in Node: the same engine as workerd's, the same module, the same handler. */
 import { serve } from '@hebb/edge';
-import { checksum, load } from '@hebb/runtime';
+import { load } from '@hebb/runtime';
 import type { Inputs, Model, PlanFunction, Signature } from '@hebb/runtime';
 import { signatureCost } from './costs.ts';
+import { loadable } from './folder.ts';
 import type { CompiledFolder } from './folder.ts';
 import { sampleBody, sampleInputs } from './sample.ts';
 
@@ -54,14 +55,10 @@ async function timed(run: () => unknown, budgetMs: number): Promise<number> {
 
 /**
  * Measures each signature; those that the kernels' costs put at more than `mostMs` follow from the first that ran.
- * Weights that are in a store count as zeros, which take the same time.
  */
 export async function measure(folder: CompiledFolder, mostMs = 3000): Promise<Measured> {
-  const { plan, module: code } = folder;
-  const module = await WebAssembly.compile(code);
-  const weights = folder.weights ?? new Uint8Array(plan.weights.bytes);
-  const known = { ...plan, weights: { ...plan.weights, checksum: checksum(weights) } };
-  const loads = { plan: known, module, weights };
+  const { plan } = folder;
+  const loads = await loadable(folder);
   let model: Model = load(loads);
   const loadMs = await timed(() => (model = load(loads)), Math.min(300, mostMs));
 

@@ -1,0 +1,96 @@
+/** A project with its model in it: compiled, written or brought up to date. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { basename, extname, join, relative, resolve } from 'node:path';
+import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { compile } from '../commands/compile.ts';
+import type { CompileOptions } from '../commands/compile.ts';
+import { readCompiled } from '../doctor/folder.ts';
+import type { CompiledFolder } from '../doctor/folder.ts';
+import { UsageError } from '../errors.ts';
+import { isProject, writeProject } from './project.ts';
+import type { FileFate } from './project.ts';
+import { smokeOf } from './smoke.ts';
+import type { Smoke } from './smoke.ts';
+import { modelNames, projectFiles, slug } from './template.ts';
+import type { ProjectSpec } from './template.ts';
+
+export interface ProjectOptions extends Omit<CompileOptions, 'target' | 'out'> {
+  /** Folder of the project. Default: the worker's name. */
+  readonly dir?: string;
+}
+
+export interface Project {
+  readonly directory: string;
+  readonly name: string;
+  readonly model: CompiledFolder;
+  readonly smoke: Smoke;
+  readonly files: ReadonlyMap<string, FileFate>;
+}
+
+/** @throws UsageError for a folder that holds something else, and whatever `hebb compile` refuses. */
+export async function buildProject(model: string, options: ProjectOptions): Promise<Project> {
+  const name = slug(options.name ?? basename(resolve(model), extname(model)));
+  const directory = resolve(options.dir ?? name);
+  await checkFolder(directory, options.dir ?? name);
+  const inside = join(directory, 'model');
+  await mkdir(directory, { recursive: true });
+  if (extname(model) === '.onnx' || options.step !== undefined) {
+    const { dir: _, ...rest } = options;
+    await compile(model, { ...rest, name, target: 'worker', out: inside, anySize: true }, () => {});
+  } else {
+    await readCompiled(model);
+    if (resolve(model) !== inside) await replace(resolve(model), inside);
+  }
+  const compiled = await readCompiled(inside);
+  const spec: ProjectSpec = {
+    name,
+    functions: compiled.plan.functions.map((fn) => fn.name),
+    isStored: compiled.store !== undefined,
+    bindings: await bindingsOf(inside),
+    version: ownVersion,
+  };
+  const files = await writeProject(directory, projectFiles(spec));
+  const smoke = await smokeOf(compiled, modelNames(spec)[0]!);
+  await writeFile(join(directory, 'smoke.json'), `${JSON.stringify(smoke, null, 2)}\n`);
+  return { directory, name, model: compiled, smoke, files };
+}
+
+const { version: ownVersion } = createRequire(import.meta.url)('../../package.json') as {
+  version: string;
+};
+
+async function checkFolder(directory: string, called: string): Promise<void> {
+  const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw new UsageError(`${called} cannot be a project: ${error.message}`);
+  });
+  const others = entries.filter((entry) => entry !== 'node_modules' && !entry.startsWith('.'));
+  if (others.length === 0 || (await isProject(directory))) return;
+  // A project that npm init or npm create began.
+  if (others.every((entry) => /^package(-lock)?\.json$/.test(entry))) return;
+  throw new UsageError(
+    `${called} holds ${others.slice(0, 3).join(', ')} and is no project of hebb deploy: name another folder with --dir`,
+  );
+}
+
+/** The folder as a copy, whole or not at all. */
+async function replace(from: string, to: string): Promise<void> {
+  const fresh = `${to}.${randomUUID()}.tmp`;
+  await cp(from, fresh, { recursive: true, filter: (path) => basename(path) !== '.wrangler' });
+  await rm(to, { recursive: true, force: true });
+  await rename(fresh, to);
+}
+
+/** What `wrangler.json` beside the model binds, seen from the project. */
+async function bindingsOf(model: string): Promise<Record<string, unknown>> {
+  const text = await readFile(join(model, 'wrangler.json'), 'utf8');
+  const { r2_buckets, kv_namespaces, assets } = JSON.parse(text) as Record<string, unknown>;
+  const directory = relative(resolve(model, '..'), join(model, 'assets'));
+  return {
+    ...(r2_buckets === undefined ? {} : { r2_buckets }),
+    ...(kv_namespaces === undefined ? {} : { kv_namespaces }),
+    ...(assets === undefined ? {} : { assets: { ...assets, directory: `./${directory}` } }),
+  };
+}
