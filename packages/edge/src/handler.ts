@@ -114,6 +114,7 @@ export function serve(options: ServeOptions): Server {
           }),
     onError,
   };
+  const { extensions = [] } = options;
   const router = new Router();
   const { app } = router;
   app.use(requestId, observe(metrics, logOf(options.log)));
@@ -124,13 +125,14 @@ export function serve(options: ServeOptions): Server {
     c.header('vary', 'accept');
     return c.json({
       models: await Promise.all(models.names.map((name) => describe(c, service, name))),
+      ...Object.fromEntries(extensions.flatMap((x) => Object.entries(x.describe?.() ?? {}))),
     });
   });
   router.get('/openapi.json', async (c) => {
     const described = await Promise.all(
       models.names.map((name) => loadFor(c, service.models, name)),
     );
-    const more = (options.extensions ?? []).map((extension) => extension.paths?.() ?? {});
+    const more = extensions.map((extension) => extension.paths?.() ?? {});
     const { title = 'Models' } = options;
     return c.json(openapi(described, { title, keys: options.keys !== undefined, more }));
   });
@@ -140,8 +142,8 @@ export function serve(options: ServeOptions): Server {
     );
   }
   plainRoutes(router, service);
-  v2Routes(router, service);
-  for (const extension of options.extensions ?? []) extension.mount(router, service);
+  v2Routes(router, service, extensions);
+  for (const extension of extensions) extension.mount(router, service);
   router.seal();
   app.notFound((c) =>
     problem(c, new RequestError(404, 'not_found', `nothing at ${c.req.path.slice(0, 200)}`)),

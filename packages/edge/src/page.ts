@@ -40,13 +40,22 @@ function show(model) {
   section.append(result);
   main.append(section);
 }
+function showText(model) {
+  const section = make('section');
+  const body = make('textarea', '', { value: JSON.stringify({ model: model.name, prompt: '', max_tokens: 64 }) });
+  const send = make('button', 'Complete');
+  const result = make('pre');
+  send.onclick = () => ask('v1/completions', { method: 'POST', headers: { ...auth(), 'content-type': 'application/json' }, body: body.value }, result);
+  section.append(make('h2', model.name), body, send, result);
+  main.append(section);
+}
 async function load() {
   main.replaceChildren();
   const response = await fetch('./', { headers: { ...auth(), accept: 'application/json' } });
   if (response.status === 401) { main.append(make('p', 'A key is needed.')); return; }
   const answer = await response.json();
   if (!response.ok) main.append(make('p', JSON.stringify(answer)));
-  else answer.models.forEach(show);
+  else { answer.models.forEach(show); (answer.textModels ?? []).forEach(showText); }
 }
 key.onchange = load;
 load();`;

@@ -20,6 +20,10 @@ export interface Extension {
   mount(router: Router, service: Service): void;
   /** Paths of the OpenAPI description. */
   paths?(): Readonly<Record<string, unknown>>;
+  /** Fields of the answer to `GET /`, beside `models`. */
+  describe?(): Readonly<Record<string, unknown>>;
+  /** Loads all that it serves, for `GET /v2/health/ready`. Throws what loading throws. */
+  load?(c: RequestContext): Promise<unknown>;
 }
 
 /** Loads the model that a request asks for, and notes what the log and the metrics say about it. */

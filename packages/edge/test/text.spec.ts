@@ -306,3 +306,36 @@ it('stops generating when the reader leaves, or the time is up', async () => {
   setTimeout(() => controller.abort(), 10);
   expect((await pending).status).toBe(499);
 });
+
+it('is told of at / and loaded by the readiness check', async () => {
+  expect((await ask('/')).json).toEqual({
+    models: [],
+    textModels: ['abc', 'short', 'broken', 'dice', 'chatty'].map((name) => ({ name })),
+  });
+  const seen: string[] = [];
+  let there = false;
+  const { fetch } = serve({
+    models: {},
+    onError: (error) => seen.push(String(error)),
+    extensions: [
+      textApi({
+        models: {
+          late: {
+            load: () => {
+              if (!there) throw new Error('no weights');
+              return alphabet();
+            },
+          },
+        },
+      }),
+    ],
+  });
+  const ready = async () => {
+    const { status, json } = await askOf(fetch, '/v2/health/ready');
+    return [status, json];
+  };
+  expect(await ready()).toEqual([503, { ready: false }]);
+  expect(seen).toEqual(['Error: no weights']);
+  there = true;
+  expect(await ready()).toEqual([200, { ready: true }]);
+});

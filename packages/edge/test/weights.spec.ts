@@ -84,7 +84,7 @@ function storeOf(objects: ReadonlyMap<string, Uint8Array>, ranges = true) {
   };
   return { store, reads, faults };
 }
-const quick = { timeout: 50, retries: 1, backoff: { first: 0.05, most: 0.2 }, rangeBytes: 6500 };
+const quick = { timeout: 300, retries: 1, backoff: { first: 0.05, most: 0.2 }, rangeBytes: 6500 };
 const weightsOf = async (load: () => Promise<{ run(x: object): Record<string, unknown> }>) =>
   (await load()).run({})['w'] as { data: Float32Array };
 
@@ -236,12 +236,20 @@ describe('a store that fails', () => {
     const { manifest } = await storeWeights({ plan, weights: image }, blocks);
     let reads = 0;
     const store: WeightsStore = { ranges: true, read: async () => void (reads += 1) };
-    const { load } = storedModel({ plan, module, manifest, store, ...quick });
-    for (const wait of [50, 100, 200, 200]) {
-      expect(await problemOf(load)).toBe('missing');
-      await pause(wait - 30);
-      expect(await problemOf(load)).toBe('waiting');
-      await pause(40);
+    const backoff = { first: 1, most: 4 };
+    const { load } = storedModel({ plan, module, manifest, store, ...quick, backoff });
+    let now = Date.now();
+    const clock = Date.now;
+    Date.now = () => now;
+    try {
+      for (const wait of [1000, 2000, 4000, 4000]) {
+        expect(await problemOf(load)).toBe('missing');
+        now += wait - 10;
+        expect(await problemOf(load)).toBe('waiting');
+        now += 20;
+      }
+    } finally {
+      Date.now = clock;
     }
     expect(reads).toBe(4);
   });

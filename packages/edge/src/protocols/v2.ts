@@ -17,7 +17,7 @@ import {
 } from '../input.ts';
 import { elementsOf, disposeAll, runModel, valuesOf } from '../output.ts';
 import { loadFor } from '../service.ts';
-import type { Service } from '../service.ts';
+import type { Extension, Service } from '../service.ts';
 import type { ServedModel, ServedTensor, ServedValue, ValueSignature } from '../model.ts';
 import type { RequestContext, Router } from '../router.ts';
 import { bytesOf, datatypeOf, elementsFrom, elementBytes } from './v2-types.ts';
@@ -25,14 +25,16 @@ import { bytesOf, datatypeOf, elementsFrom, elementBytes } from './v2-types.ts';
 const lengthHeader = 'inference-header-content-length';
 type Fields = Readonly<Record<string, unknown>>;
 
-export function v2Routes(router: Router, service: Service): void {
+export function v2Routes(router: Router, service: Service, extensions: readonly Extension[]): void {
   const { models } = service;
   router.get('/v2', (c) =>
     c.json({ name: 'hebb', version: '0.1.0', extensions: ['binary_tensor_data'] }),
   );
   router.get('/v2/health/live', (c) => c.json({ live: true }));
   router.get('/v2/health/ready', async (c) => {
-    const ready = await Promise.all(models.names.map((name) => isReady(c, service, name)));
+    const own = models.names.map((name) => isReady(c, service, () => loadFor(c, models, name)));
+    const more = extensions.map((x) => isReady(c, service, async () => x.load?.(c)));
+    const ready = await Promise.all([...own, ...more]);
     const all = ready.every(Boolean);
     return c.json({ ready: all }, all ? 200 : 503);
   });
@@ -51,7 +53,7 @@ export function v2Routes(router: Router, service: Service): void {
     });
     router.get(`${base}/ready`, async (c) => {
       const name = c.req.param('name')!;
-      const ready = await isReady(c, service, name, c.req.param('version'));
+      const ready = await isReady(c, service, () => loaded(c));
       return c.json({ name, ready }, ready ? 200 : 503);
     });
     router.post(`${base}/infer`, async (c) => {
@@ -82,15 +84,15 @@ export function v2Routes(router: Router, service: Service): void {
 async function isReady(
   c: RequestContext,
   service: Service,
-  name: string,
-  version?: string,
+  load: () => Promise<unknown>,
 ): Promise<boolean> {
   try {
-    await loadFor(c, service.models, name, version);
+    await load();
     return true;
   } catch (error) {
-    if (error instanceof RequestError && error.status === 404) throw error;
-    service.onError(error, c.req.raw);
+    if (!(error instanceof RequestError)) service.onError(error, c.req.raw);
+    else if (error.status === 404) throw error;
+    else if (error.cause !== undefined) service.onError(error.cause, c.req.raw);
     return false;
   }
 }

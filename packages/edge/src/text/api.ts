@@ -49,6 +49,8 @@ export function textApi(
     models,
     mount: (router, service) => new TextApi(models, service, options).mount(router),
     paths: () => paths,
+    describe: () => ({ textModels: models.names.map((name) => ({ name })) }),
+    load: (c) => Promise.all(models.names.map((name) => loadFor(c, models, name))),
   };
 }
 
