@@ -110,7 +110,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await judged(await readFile(await file.path()))).toBeGreaterThan(0.85);
 
     // The other page reads drawings with it.
-    await press(page, 'Draw digits for it');
+    await press(page, 'Draw for it');
     await page.getByText(`Trained in this page, ${paused + 2} steps.`).waitFor();
     await page.getByRole('button', { name: 'Sample of a 6' }).click();
     await page.locator('.answer').getByText('6').waitFor();

@@ -39,6 +39,9 @@ const stopNames = {
   signed: ['--map-negative', '--map-middle', '--map-positive'],
 } as const;
 
+/** Few pictures grow to this many times the wanted size to fill their row. */
+const largestShare = 2.2;
+
 /** Faint features are lifted a little. */
 const gamma = 0.75;
 
@@ -84,8 +87,8 @@ export function mapView({
     const fit = Math.max(1, Math.floor((space + gap) / (0.8 * size + gap)));
     // Rows of one length, as far as the number allows.
     const across = columns ?? Math.ceil(count / Math.ceil(count / fit));
-    // Tiles of one row share the width, up to half as large again as wanted.
-    const points = Math.min((space - gap * (across - 1)) / across, 1.5 * size);
+    // Tiles of one row share the width, within reason.
+    const points = Math.min((space - gap * (across - 1)) / across, largestShare * size);
     const side = Math.max(1, Math.floor(points * ratio));
     const step = side + gap * ratio;
     const down = Math.ceil(count / across);

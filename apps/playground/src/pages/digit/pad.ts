@@ -107,9 +107,15 @@ export class Pad {
     screen.globalCompositeOperation = 'source-over';
     if (!this.#cursor.shown) return;
     const size = width / cells;
-    screen.strokeStyle = colour(this.#cursor.down ? '--series-2' : '--accent');
-    screen.lineWidth = 4;
-    screen.strokeRect(this.#cursor.x * size, this.#cursor.y * size, size, size);
+    // Seen on ink and on paper.
+    for (const [thickness, name] of [
+      [8, '--map-paper'],
+      [4, this.#cursor.down ? '--series-2' : '--accent'],
+    ] as const) {
+      screen.strokeStyle = colour(name);
+      screen.lineWidth = thickness;
+      screen.strokeRect(this.#cursor.x * size, this.#cursor.y * size, size, size);
+    }
   }
 
   #listen(): void {

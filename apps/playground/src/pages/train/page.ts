@@ -111,7 +111,7 @@ export function mount(root: HTMLElement, services: Services): void {
     void services.attempt(rebuild);
   });
   const save = button('Export ONNX', () => void services.attempt(exportOnnx));
-  const draw = button('Draw digits for it', () => void services.attempt(keep));
+  const draw = button('Draw for it', () => void services.attempt(keep));
   const network = select<Architecture>(
     'Network',
     architectures.map((name) => [name, architectureNames[name]] as const),
