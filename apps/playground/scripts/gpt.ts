@@ -1,6 +1,6 @@
 /**
  * Trains the small model that types on the text page, on Shakespeare's plays, and writes it to
- * public/models/gpt.safetensors: `npm run model:gpt -w apps/playground [-- --steps N]`. Five minutes on one core.
+ * public/models/gpt.safetensors: `npm run model:gpt -w apps/playground [-- --steps N]`. A few minutes on one core.
  */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +11,7 @@ import { writeBytes } from '@hebb/data/node';
 import { packModel } from '../src/pages/gpt/packed.ts';
 import { TextTraining, textModel, vocabularyOf } from '../src/pages/gpt/text-model.ts';
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: '1800' } } });
+const { values } = parseArgs({ options: { steps: { type: 'string', default: '1500' } } });
 const steps = Number(values.steps);
 const lr = 3e-3;
 
@@ -23,6 +23,7 @@ await init(wasm({ threads: 1 }));
 manualSeed(1);
 const made = textModel(vocabularyOf(text), { contextLength: 128, layers: 3, heads: 4, width: 96 });
 const training = new TextTraining(made, text, { rows: 10, lr, seed: 1 });
+const file = fileURLToPath(new URL('../public/models/gpt.safetensors', import.meta.url));
 const warmUp = Math.min(100, steps / 10);
 const started = performance.now();
 let [sum, count] = [0, 0];
@@ -41,9 +42,6 @@ for (let k = 0; k < steps; k++) {
       `step ${k + 1}  loss ${(sum / count).toFixed(3)}  held out ${held.toFixed(3)}  ${seconds.toFixed(0)} s`,
     );
     [sum, count] = [0, 0];
+    await writeBytes(file, await packModel(made));
   }
 }
-const bytes = await packModel(made);
-const file = fileURLToPath(new URL('../public/models/gpt.safetensors', import.meta.url));
-await writeBytes(file, bytes);
-console.log(`${file}: ${bytes.length} bytes`);
