@@ -213,6 +213,7 @@ export async function main(
     .option('--concurrency <n>', 'requests that one worker answers at once', positive, 8)
     .option('--dry-run', 'everything but the upload, tried on local workerd')
     .option('--local', 'run it on local workerd until it is interrupted')
+    .option('--port <n>', 'where --local listens', positive, 8787)
     .option('--url <address>', 'where it answers, for the smoke test')
     .option('--force', 'deploy what the doctor says does not fit')
     .option('--rollback', 'go back to the version before, and nothing else')

@@ -32,6 +32,8 @@ export interface StartWorkerOptions {
   readonly directory: string;
   /** The configuration in it; default wrangler's own choice, `wrangler.jsonc` and the like. */
   readonly config?: string;
+  /** Default: a free one. */
+  readonly port?: number;
   /** Milliseconds until `GET /health` must answer. Default 60,000. */
   readonly timeout?: number;
   /** Export conditions for the bundler beside a worker's usual ones. */
@@ -66,6 +68,7 @@ export interface LocalWorker {
 export async function startWorker({
   directory,
   config,
+  port: wantedPort,
   timeout = 60_000,
   conditions = [],
   logLevel = 'warn',
@@ -74,7 +77,7 @@ export async function startWorker({
 }: StartWorkerOptions): Promise<LocalWorker> {
   const started = performance.now();
   const state = persistTo ?? (await mkdtemp(join(tmpdir(), 'hebb-worker-')));
-  const port = await freePort();
+  const port = wantedPort ?? (await freePort());
   const inspectorPort = inspect ? await freePort() : 0;
   const child = spawn(
     process.execPath,

@@ -24,6 +24,8 @@ export interface DeployOptions extends ProjectOptions {
   /** True: only back to the version before. False: not even after a smoke test that fails. */
   readonly rollback?: boolean;
   readonly force?: boolean;
+  /** Where `--local` listens. Default 8787. */
+  readonly port?: number;
   /** Where it will answer, when that is not what wrangler prints. */
   readonly url?: string;
 }
@@ -54,10 +56,10 @@ export async function deploy(
     print('not deployed: --force does it all the same');
     return false;
   }
-  if (options.local === true) return runLocally(project, true, print);
+  if (options.local === true) return runLocally(project, options.port ?? 8787, print);
   if (options.dryRun === true) {
     const bundled = await bundle(project, options, print);
-    return bundled && (await runLocally(project, false, print));
+    return bundled && (await runLocally(project, undefined, print));
   }
   return upThere(project, options, print);
 }
@@ -117,14 +119,21 @@ async function bundle(project: Project, options: DeployOptions, print: Print): P
   return code === 0;
 }
 
-/** Starts it on local workerd and tries it; until it is interrupted when it is to stay. */
-async function runLocally(project: Project, stays: boolean, print: Print): Promise<boolean> {
+/** Starts it on local workerd and tries it; with a port it stays there until it is interrupted. */
+async function runLocally(
+  project: Project,
+  port: number | undefined,
+  print: Print,
+): Promise<boolean> {
   const { directory, model, smoke } = project;
   const persistTo = join(directory, '.wrangler/state');
   if (model.store !== undefined && model.store.kind !== 'assets') {
     await upload(model.directory, { persistTo }, print);
   }
-  const worker = await startWorker({ directory, persistTo, conditions: bundleConditions });
+  const worker = await startWorker({
+    ...{ directory, persistTo, conditions: bundleConditions },
+    ...(port === undefined ? {} : { port }),
+  });
   try {
     const key = process.env[keyVariable];
     const problem = await smokeTest(worker.url, smoke, key === undefined ? {} : { key });
@@ -133,7 +142,7 @@ async function runLocally(project: Project, stays: boolean, print: Print): Promi
       return false;
     }
     print('smoke test on this machine: answers as it should');
-    if (stays) {
+    if (port !== undefined) {
       print(`${worker.url} until Ctrl-C`);
       await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
     }
