@@ -1,10 +1,8 @@
 /** The inspector's part of the worker. */
 import { breathe } from '../../worker/breathe.ts';
 import { exclusive } from '../../worker/exclusive.ts';
-import { example } from './examples.ts';
 import type { ExampleName } from './examples.ts';
-import { Opened } from './opened.ts';
-import type { GivenFile } from './opened.ts';
+import type { GivenFile, Opened } from './opened.ts';
 import type { InputChoice, ModelInfo, ProfileResult, RunResult } from './settings.ts';
 
 export function create() {
@@ -16,6 +14,8 @@ export function create() {
     return opened;
   };
   const take = async (file: GivenFile, others: readonly GivenFile[]): Promise<ModelInfo> => {
+    // The bridge to ONNX is fetched with the first file.
+    const { Opened } = await import('./opened.ts');
     const next = await Opened.open(file, others);
     opened = next;
     return next.info;
@@ -32,7 +32,10 @@ export function create() {
         );
       }),
     example: (name: ExampleName, address: string): Promise<ModelInfo> =>
-      turn(async () => take(await example(name, address), [])),
+      turn(async () => {
+        const { example } = await import('./examples.ts');
+        return take(await example(name, address), []);
+      }),
     draw: (from: number): Promise<ReturnType<Opened['draw']>> => turn(() => model().draw(from)),
     run: (choices: readonly InputChoice[], seed: number): Promise<RunResult> =>
       turn(() => model().run(choices, seed)),
