@@ -168,7 +168,10 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByLabel('Network', { exact: true }).selectOption('One layer, linear');
     await page.getByRole('img', { name: /: 10 of 28/ }).waitFor();
     await choose(page, 'WebGPU');
-    await page.getByRole('status').getByText('Random weights.').waitFor();
+    await page
+      .getByRole('status')
+      .getByText(/^Random weights\.$/)
+      .waitFor();
     await tensorWorker(page).evaluate(`(() => {
       const { createShaderModule } = GPUDevice.prototype;
       GPUDevice.prototype.createShaderModule = function (descriptor) {
@@ -183,7 +186,10 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await alert.locator('pre').textContent()).toMatch(/line \d+[^]*fn main/);
     await alert.getByRole('button', { name: 'Close' }).click();
     await choose(page, 'WASM');
-    await page.getByRole('status').getByText('Random weights.').waitFor();
+    await page
+      .getByRole('status')
+      .getByText(/^Random weights\.$/)
+      .waitFor();
     await page.getByRole('button', { name: 'Step', exact: true }).click();
     await page
       .getByRole('status')

@@ -184,7 +184,10 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByLabel('Network', { exact: true }).selectOption('One layer, linear');
     await page.getByRole('img', { name: /: 10 of 28/ }).waitFor();
     await choose(page, 'WebGPU');
-    await page.getByRole('status').getByText('Random weights.').waitFor();
+    await page
+      .getByRole('status')
+      .getByText(/^Random weights\.$/)
+      .waitFor();
     await press(page, 'Train');
     await until(page, 'Test accuracy', (accuracy) => accuracy > 60);
     await press(page, 'Pause');

@@ -27,7 +27,8 @@ const restMs = 700;
 export function mount(root: HTMLElement, services: Services): void {
   const { signal } = services;
   let stale = false;
-  let reading = false;
+  /** Who asks at the moment; a worker that went takes its question along. */
+  let reading: symbol | undefined;
   let rest: ReturnType<typeof setTimeout> | undefined;
   let samples = 0;
 
@@ -57,6 +58,8 @@ export function mount(root: HTMLElement, services: Services): void {
       await load(api);
       changed();
     },
+    // What was asked is never answered.
+    gone: () => void (reading = undefined),
   });
 
   async function load(api: Remote<Api<'digit'>>): Promise<void> {
@@ -89,20 +92,20 @@ export function mount(root: HTMLElement, services: Services): void {
   /** One question at a time; what is drawn meanwhile is asked next. */
   function changed(): void {
     stale = true;
-    if (!reading) void services.attempt(read);
+    if (reading === undefined) void services.attempt(read);
   }
 
   async function read(): Promise<void> {
-    reading = true;
+    const own = (reading = Symbol('reading'));
     try {
-      while (stale && work.api !== undefined && !signal.aborted) {
+      while (stale && work.api !== undefined && reading === own) {
         stale = false;
         const pixels = centred(pad.ink, padSide, padSide);
         if (pixels === undefined) showNothing();
         else show(await work.api.read(pixels), pixels);
       }
     } finally {
-      reading = false;
+      if (reading === own) reading = undefined;
     }
   }
 
