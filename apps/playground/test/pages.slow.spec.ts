@@ -233,7 +233,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
         await page.getByText('holiday.png is no ONNX model').waitFor();
         await upload(page, 'strange.onnx', chain('Teleport'));
         await heading('strange.onnx').waitFor();
-        await page.getByText(/can be looked at, but not run: Teleport/).waitFor();
+        await page.locator('.problem', { hasText: 'not run: Teleport' }).waitFor();
         expect(await page.locator('.graph .box').count()).toBe(4);
         expect(await page.getByRole('button', { name: 'Run', exact: true }).isVisible()).toBe(
           false,

@@ -1,6 +1,7 @@
 /** Pictures of numbers: feature maps, weights and samples side by side on one canvas. */
 import { el } from './dom.ts';
-import { colour, onTheme } from './theme.ts';
+import { colour, onTheme, rgb } from './theme.ts';
+import type { Rgb } from './theme.ts';
 import type { Maps } from '../digits/views.ts';
 
 export interface MapOptions {
@@ -25,13 +26,7 @@ export interface MapView {
   clear(): void;
 }
 
-type Colour = readonly [number, number, number];
-type Stops = readonly Colour[];
-
-const parse = (text: string): Colour => {
-  const hex = text.replace('#', '');
-  return [0, 2, 4].map((at) => parseInt(hex.slice(at, at + 2), 16)) as [number, number, number];
-};
+type Stops = readonly Rgb[];
 
 const stopNames = {
   ink: ['--map-paper', '--map-ink'],
@@ -75,7 +70,7 @@ export function mapView({
   let shown: Maps | undefined;
   let table = new Uint8ClampedArray();
   const loadColours = (): void => {
-    table = ramp(stopNames[palette].map((name) => parse(colour(name))));
+    table = ramp(stopNames[palette].map(rgb));
   };
 
   const paint = (): void => {

@@ -47,6 +47,14 @@ export function onTheme(listener: (theme: Theme) => void, signal: AbortSignal): 
 export const colour = (name: string): string =>
   getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+export type Rgb = readonly [red: number, green: number, blue: number];
+
+/** The same as numbers from 0 to 255; the style sheet has these as `#rrggbb`. */
+export function rgb(name: string): Rgb {
+  const value = Number.parseInt(colour(name).slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
+}
+
 export function startTheme(): void {
   system.addEventListener('change', apply);
   apply();

@@ -226,6 +226,7 @@ export function mount(root: HTMLElement, services: Services): void {
           el(
             'div',
             { class: 'stack' },
+            wayWords,
             strip,
             single,
             position.element,

@@ -1,8 +1,8 @@
 /** Attention of a head as a picture: who looks (rows) at whom (columns). */
-import { colour } from '../../ui/theme.ts';
-import { rgb } from '../toy/paint.ts';
+import { colour, rgb } from '../../ui/theme.ts';
 
-const visible = (character: string): string =>
+/** Characters that one does not see get a sign. */
+export const visible = (character: string): string =>
   character === '\n' ? '↵' : character === ' ' ? '␣' : character;
 
 export function drawMap(
@@ -38,5 +38,3 @@ export function drawMap(
     context.fillText(visible(character), at, margin / 2);
   });
 }
-
-export { visible };

@@ -117,7 +117,7 @@ export function diagram({ signal, change }: DiagramOptions): Diagram {
       const part = units.subarray(i * size * size, (i + 1) * size * size);
       if (part.length === size * size) paintField(canvas, part, size);
     });
-    const [positive, negative] = [colour('--positive'), colour('--negative')];
+    const [positive, negative] = [colour('--map-positive'), colour('--map-negative')];
     let at = 0;
     for (const matrix of weights) {
       for (const w of matrix) {

@@ -1,13 +1,5 @@
 /** Values over a plane as colours: from the one kind's over the card's ground to the other's. */
-import { colour } from '../../ui/theme.ts';
-
-type Rgb = readonly [number, number, number];
-
-/** `#rrggbb` as the style sheet has it. */
-export function rgb(name: string): Rgb {
-  const value = Number.parseInt(colour(name).slice(1), 16);
-  return [value >> 16, (value >> 8) & 255, value & 255];
-}
+import { rgb } from '../../ui/theme.ts';
 
 /**
  * Paints values of -1 (negative) to 1 (positive); beyond they are cut. The canvas takes any size, the picture is
@@ -21,7 +13,7 @@ export function paintField(
 ): void {
   const context = canvas.getContext('2d');
   if (context === null) return;
-  const [low, middle, high] = [rgb('--negative'), rgb('--card'), rgb('--positive')];
+  const [low, middle, high] = [rgb('--map-negative'), rgb('--map-middle'), rgb('--map-positive')];
   const image = new ImageData(size, size);
   for (let i = 0; i < size * size; i++) {
     const value = Math.max(-1, Math.min(1, values[i]!));

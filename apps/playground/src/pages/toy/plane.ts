@@ -50,7 +50,7 @@ export function plane({ signal, add }: PlaneOptions): Plane {
         resolution,
         0.55,
       );
-    const [positive, negative, rim] = ['--positive', '--negative', '--card'].map(colour);
+    const [positive, negative, rim] = ['--map-positive', '--map-negative', '--card'].map(colour);
     const dot = ({ x, y, kind }: Point, learnt: boolean): void => {
       context.beginPath();
       context.arc(pixel(x), pixel(-y), learnt ? 6 : 4.5, 0, 2 * Math.PI);
