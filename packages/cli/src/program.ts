@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { backendNames, defaultBackend } from './backends.ts';
 import { check } from './commands/check.ts';
 import { compile } from './commands/compile.ts';
+import { create } from './commands/create.ts';
 import { deploy } from './commands/deploy.ts';
 import { diff } from './commands/diff.ts';
 import { doctor } from './commands/doctor.ts';
@@ -202,6 +203,17 @@ export async function main(
     .action(async (model: string, options) => {
       if (!(await doctor(model, options, print))) code = 1;
     });
+  program
+    .command('create')
+    .description('write a worker project around a model, or around a small one to begin with')
+    .argument('<folder>', 'where it goes')
+    .option('--model <model>', 'an .onnx file, or a folder that hebb compile --target worker wrote')
+    .option('--name <name>', 'of the worker (default: of the folder)')
+    .option('--shape <name=n[,name=m...]>', 'as for compile', collect)
+    .option('--value <input=number>', 'as for compile', collect)
+    .option('--weights-store <name>', 'as for compile')
+    .option('--weights-type <type>', 'as for compile')
+    .action((folder: string, options) => create(folder, options, print));
   program
     .command('deploy')
     .description('compile, check, write the worker project, deploy it, try it, go back if it fails')

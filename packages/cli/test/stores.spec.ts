@@ -36,7 +36,7 @@ describe('a worker with its weights in', () => {
   it('R2: one object under a key of its content, and a script that reads it', async () => {
     const { code, out } = await compile('r2', '--weights-store', 'r2');
     expect(code).toBe(0);
-    expect(out).toMatch(/weights\/net\/[0-9a-f]{16}\/0000\.bin/);
+    expect(out).toMatch(/weights\/[\w-]+\/[0-9a-f]{16}\/0000\.bin/);
     expect(out).toMatch(/hebb upload .*r2 --remote/);
     const { objects } = await manifestOf('r2');
     expect(objects).toHaveLength(1);

@@ -1,9 +1,9 @@
 /** A project with its model in it: compiled, written or brought up to date. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, extname, join, relative, resolve } from 'node:path';
-import { cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
-import { randomUUID } from 'node:crypto';
+import { writeCompiled } from '../ahead/index.ts';
 import { compile } from '../commands/compile.ts';
 import type { CompileOptions } from '../commands/compile.ts';
 import { readCompiled } from '../doctor/folder.ts';
@@ -11,6 +11,7 @@ import type { CompiledFolder } from '../doctor/folder.ts';
 import { UsageError } from '../errors.ts';
 import { isProject, writeProject } from './project.ts';
 import type { FileFate } from './project.ts';
+import { compileSample, sampleLabels } from './sample-model.ts';
 import { smokeOf } from './smoke.ts';
 import type { Smoke } from './smoke.ts';
 import { modelNames, projectFiles, slug } from './template.ts';
@@ -29,14 +30,22 @@ export interface Project {
   readonly files: ReadonlyMap<string, FileFate>;
 }
 
-/** @throws UsageError for a folder that holds something else, and whatever `hebb compile` refuses. */
-export async function buildProject(model: string, options: ProjectOptions): Promise<Project> {
-  const name = slug(options.name ?? basename(resolve(model), extname(model)));
+/**
+ * Without a model: a small one, to begin with.
+ * @throws UsageError for a folder that holds something else, and whatever `hebb compile` refuses.
+ */
+export async function buildProject(
+  model: string | undefined,
+  options: ProjectOptions,
+): Promise<Project> {
+  const name = options.name === undefined ? await nameFor(model, options) : slug(options.name);
   const directory = resolve(options.dir ?? name);
   await checkFolder(directory, options.dir ?? name);
   const inside = join(directory, 'model');
   await mkdir(directory, { recursive: true });
-  if (extname(model) === '.onnx' || options.step !== undefined) {
+  if (model === undefined) {
+    await writeCompiled(await compileSample(name), 'worker', inside);
+  } else if (extname(model) === '.onnx' || options.step !== undefined) {
     const { dir: _, ...rest } = options;
     await compile(model, { ...rest, name, target: 'worker', out: inside, anySize: true }, () => {});
   } else {
@@ -50,6 +59,7 @@ export async function buildProject(model: string, options: ProjectOptions): Prom
     isStored: compiled.store !== undefined,
     bindings: await bindingsOf(inside),
     version: ownVersion,
+    ...(model === undefined ? { labels: sampleLabels } : {}),
   };
   const files = await writeProject(directory, projectFiles(spec));
   const smoke = await smokeOf(compiled, modelNames(spec)[0]!);
@@ -60,6 +70,19 @@ export async function buildProject(model: string, options: ProjectOptions): Prom
 const { version: ownVersion } = createRequire(import.meta.url)('../../package.json') as {
   version: string;
 };
+
+/** A project keeps its name; else the model gives it. */
+async function nameFor(model: string | undefined, { dir, step }: ProjectOptions): Promise<string> {
+  if (dir !== undefined && (await isProject(dir))) {
+    const text = await readFile(join(dir, 'package.json'), 'utf8').catch(() => '{}');
+    const { name } = JSON.parse(text) as { name?: string };
+    if (name !== undefined) return slug(name);
+  }
+  if (model === undefined) return 'iris';
+  if (extname(model) === '.onnx' || step !== undefined)
+    return slug(basename(model, extname(model)));
+  return slug((await readCompiled(model)).plan.name);
+}
 
 async function checkFolder(directory: string, called: string): Promise<void> {
   const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {

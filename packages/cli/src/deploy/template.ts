@@ -12,6 +12,8 @@ export interface ProjectSpec {
   readonly isStored: boolean;
   /** Bindings of the store, as `wrangler.json` beside the model has them. */
   readonly bindings?: Readonly<Record<string, unknown>>;
+  /** Of the first output's classes. */
+  readonly labels?: readonly string[];
   /** Of `@hebb/edge` and `@hebb/runtime`. */
   readonly version: string;
 }
@@ -47,13 +49,17 @@ export function projectFiles(spec: ProjectSpec): Map<string, string> {
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
 function workerScript(spec: ProjectSpec): string {
-  const { functions, isStored } = spec;
+  const { functions, isStored, labels } = spec;
   const [only] = functions;
   const entry = (name: string, fn: string): string => {
-    const key = JSON.stringify(name);
+    const key = /^[a-z]\w*$/.test(name) ? name : `'${name}'`;
     if (functions.length === 1) {
       const load = isStored ? 'load: loadModel,\n      unload: unloadModel,' : 'load: () => model,';
-      return `    ${key}: {\n      ${load}\n      // labels: ['first class', 'second class'],\n    },\n`;
+      const classes =
+        labels === undefined
+          ? "// labels: ['first class', 'second class'],"
+          : `labels: [${labels.map((label) => `'${label}'`).join(', ')}],`;
+      return `    ${key}: {\n      ${load}\n      ${classes}\n    },\n`;
     }
     const got = isStored ? 'await loadModel()' : 'model';
     const unload = isStored ? ', unload: unloadModel' : '';
