@@ -1,5 +1,5 @@
 /** Text from a language model: token by token, with the keys and values of what came before. */
-import { compile, fail, full, tensor } from '@hebb/core';
+import { compile, fail, tensor } from '@hebb/core';
 import type { Compiled, DType, Tensor } from '@hebb/core';
 import { StopSequences, beamSearch, checkSampling, sampleToken, seededUniform } from '@hebb/ops';
 import type { BeamResult, TokenSamplingOptions } from '@hebb/ops';
@@ -156,12 +156,13 @@ export class TextGenerator {
         const rows = Array.from({ length: beams }, () => before);
         (await this.#start(rows)).dispose();
       } else this.#forget();
-      const range = tensor(Int32Array.from({ length: beams }, (_, i) => i));
+      using range = tensor(Int32Array.from({ length: beams }, (_, i) => i));
+      using begin = tensor(Int32Array.of(0));
       const step = async (ids: Tensor, { rows }: { rows: Tensor }) =>
         [await this.#decodeFrom(ids, rows), { rows: range }] as const;
-      return beamSearch(
+      return await beamSearch(
         step,
-        { rows: tensor(Int32Array.of(0)) },
+        { rows: begin },
         { start: prompt.at(-1)!, end: endToken, maxLength: maxNewTokens, beams, lengthPenalty },
       );
     });
@@ -206,7 +207,8 @@ export class TextGenerator {
         }
         if (rows.every(({ done }) => done)) return;
         signal?.throwIfAborted();
-        logits = await this.#decode(tensor(next));
+        using ids = tensor(next);
+        logits = await this.#decode(ids);
       }
     } finally {
       this.#busy = false;
@@ -214,30 +216,30 @@ export class TextGenerator {
   }
 
   /** Runs the prompts; rows shorter than the longest begin later. */
-  #start(prompts: readonly (readonly number[])[]): Promise<Tensor> {
+  async #start(prompts: readonly (readonly number[])[]): Promise<Tensor> {
     const longest = Math.max(...prompts.map(({ length }) => length));
     if (longest === 1) {
       // The first token of a text is one like all others.
       this.#forget();
-      return this.#decode(tensor(Int32Array.from(prompts, ([id]) => id!)));
+      using ids = tensor(Int32Array.from(prompts, ([id]) => id!));
+      return await this.#decode(ids);
     }
     const steps = promptLengths(this.capacity).find((length) => length >= longest)!;
-    const ids = new Int32Array(prompts.length * steps);
-    const first = new Int32Array(prompts.length);
+    const all = new Int32Array(prompts.length * steps);
+    const begin = new Int32Array(prompts.length);
     prompts.forEach((prompt, row) => {
-      first[row] = longest - prompt.length;
-      ids.set(prompt, row * steps + first[row]!);
+      begin[row] = longest - prompt.length;
+      all.set(prompt, row * steps + begin[row]!);
     });
-    return this.#prefill(
-      tensor(ids, { shape: [prompts.length, steps] }),
-      full([], longest, 'int32'),
-      tensor(first),
-    );
+    using ids = tensor(all, { shape: [prompts.length, steps] });
+    using count = tensor(longest, { dtype: 'int32' });
+    using first = tensor(begin);
+    return await this.#prefill(ids, count, first);
   }
 
   #forget(): void {
-    this.cache.length.value = full([], 0, 'int32');
-    this.cache.first.value = full([this.batch], 0, 'int32');
+    this.cache.length.value = tensor(0, { dtype: 'int32' });
+    this.cache.first.value = tensor(new Int32Array(this.batch));
   }
 
   async #alone<T>(body: () => Promise<T>): Promise<T> {

@@ -231,10 +231,10 @@ export class SourceTextGenerator {
     }
     const longest = Math.max(...sources.map(({ length }) => length));
     const steps = promptLengths(this.sourceCapacity).find((length) => length >= longest)!;
-    const ids = new Int32Array(sources.length * steps);
-    sources.forEach((source, row) => ids.set(source, row * steps));
-    const lengths = Int32Array.from(sources, ({ length }) => length);
-    const done = await this.#read(tensor(ids, { shape: [sources.length, steps] }), tensor(lengths));
-    done.dispose();
+    const all = new Int32Array(sources.length * steps);
+    sources.forEach((source, row) => all.set(source, row * steps));
+    using ids = tensor(all, { shape: [sources.length, steps] });
+    using lengths = tensor(Int32Array.from(sources, ({ length }) => length));
+    (await this.#read(ids, lengths)).dispose();
   }
 }

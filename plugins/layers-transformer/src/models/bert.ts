@@ -270,7 +270,7 @@ export class BertModel extends Module {
     ids: Tensor,
     { segments, attentionMask }: BertCallOptions = {},
   ): [sequence: Tensor, pooled: Tensor | undefined] {
-    requireIds('BertModel', ids, this.config.contextLength);
+    requireIds('BertModel', ids, this.config);
     const mask = shownMask('BertModel', attentionMask, ids);
     const sequence = this.encoder.forward(this.embeddings.forward(ids, segments), mask);
     return [sequence, this.pooler?.forward(sequence)];

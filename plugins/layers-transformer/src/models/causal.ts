@@ -23,18 +23,33 @@ export interface CausalCallOptions {
   readonly last?: Tensor | undefined;
 }
 
-/** Throws unless ids is [N, T] and no longer than the context. */
-export function requireIds(model: string, ids: Tensor, contextLength: number): void {
+/**
+ * Throws unless ids is [N, T] and no longer than the context, and where a token is out of range, as far as
+ * that can be known: from the host's data, not from what a compiled function will be given.
+ */
+export function requireIds(
+  model: string,
+  ids: Tensor,
+  { contextLength, vocabSize }: { readonly contextLength?: number; readonly vocabSize: number },
+): void {
   if (ids.rank !== 2 || !isInteger(ids.dtype)) {
     fail(model, 'ids do not fit', `${ids.dtype}${formatShape(ids.shape)}`, 'integers [N, T]');
   }
-  if (ids.shape[1]! > contextLength) {
+  if (contextLength !== undefined && ids.shape[1]! > contextLength) {
     fail(
       model,
       'the sequence is longer than the context',
       String(ids.shape[1]),
       `at most ${contextLength}`,
     );
+  }
+  const held = ids.node.storage[ids.output];
+  if (held?.kind !== 'host') return;
+  const wrong = Array.from(held.data as ArrayLike<number | bigint>).find(
+    (id) => id < 0 || id >= vocabSize,
+  );
+  if (wrong !== undefined) {
+    fail(model, 'a token is out of range', String(wrong), `0 to ${vocabSize - 1}`);
   }
 }
 

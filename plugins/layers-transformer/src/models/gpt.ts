@@ -177,7 +177,7 @@ export class GPT extends Module implements CausalLM {
   }
 
   forward(ids: Tensor, { cache, last }: CausalCallOptions = {}): Tensor {
-    requireIds('GPT', ids, this.contextLength);
+    requireIds('GPT', ids, this.config);
     const positions = cache === undefined ? iota(ids.shape[1]!) : cache.positions();
     let x = this.drop.forward(this.wte.forward(ids).add(this.wpe.forward(positions)));
     for (const block of this.h) x = block.forward(x, cache);

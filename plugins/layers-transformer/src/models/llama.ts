@@ -145,7 +145,7 @@ export class Llama extends Module implements CausalLM {
   }
 
   forward(ids: Tensor, { cache, last }: CausalCallOptions = {}): Tensor {
-    requireIds('Llama', ids, this.contextLength);
+    requireIds('Llama', ids, this.config);
     const positions = cache === undefined ? iota(ids.shape[1]!) : cache.positions();
     const rows = cache === undefined ? positions : positions.expand([...ids.shape]);
     let x = this.embedTokens.forward(ids);

@@ -331,6 +331,7 @@ export class T5 extends Module implements EncoderDecoderLM {
 
   /** Shape: ids [N, S] integers -> [N, S, width]. */
   encode(ids: Tensor, { attentionMask }: T5CallOptions = {}): Tensor {
+    requireIds('T5', ids, this.config);
     const shown = shownMask('T5', attentionMask, ids);
     return this.encoder.forward(this.shared.forward(ids), { shown });
   }
@@ -339,6 +340,7 @@ export class T5 extends Module implements EncoderDecoderLM {
   decode(decoderIds: Tensor, memory: Tensor, { attentionMask }: T5CallOptions = {}): Tensor {
     const ids = memory.narrow(2, 0, 1).reshape(memory.shape.slice(0, 2));
     const shown = shownMask('T5', attentionMask, ids);
+    requireIds('T5', decoderIds, this.config);
     const keys = this.decoder.block.map((block) => block.sourceKeys(memory));
     return this.#logits(
       this.decoder.forward(this.shared.forward(decoderIds), { source: { keys, shown } }),
@@ -361,7 +363,7 @@ export class T5 extends Module implements EncoderDecoderLM {
     { keys, values, shown }: ShownSource,
     { cache, last }: CausalCallOptions = {},
   ): Tensor {
-    requireIds('T5', ids, Infinity);
+    requireIds('T5', ids, this.config);
     const source = { keys: keys.map((k, i) => [k, values[i]!] as const), shown };
     const y = this.decoder.forward(this.shared.forward(ids), { source, cache });
     return withoutSteps(this.#logits(stepAt(y, last)), last);
