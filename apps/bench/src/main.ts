@@ -13,6 +13,7 @@ import { contest } from './harness/contest.ts';
 import type { CaseResult } from './harness/contest.ts';
 import { findNode20, hostOf, torchVersion } from './harness/launch.ts';
 import type { Host } from './harness/launch.ts';
+import { addDecodeCommand } from './decode/command.ts';
 import { addEdgeCommand } from './edge/command.ts';
 import { measureMemory } from './memory/memory.ts';
 import { commandLine } from './report/command-line.ts';
@@ -236,7 +237,7 @@ async function report(files: readonly string[], { out, readme, notes }: ReportOp
   if (out === undefined && readme === undefined) console.log(markdownDocument(runs));
 }
 
-const program = new Command('bench');
+const program = new Command('bench').enablePositionalOptions();
 program
   .command('report')
   .description('write pages from the JSON files of earlier runs')
@@ -245,6 +246,7 @@ program
   .option('--readme <file>', 'a page with markers, for the short table')
   .option('--notes <file>', 'Markdown to put before the tables')
   .action(report);
+addDecodeCommand(program, count, progress);
 addEdgeCommand(program, count, progress);
 program
   .description('Hebb side by side with its peers: same work, same weights, same conditions')

@@ -3,6 +3,8 @@ import { families } from '../cases/index.ts';
 import type { Family } from '../cases/case.ts';
 import type { GpuResult } from '../browser/bench.ts';
 import type { EdgeResult } from '../edge/bench.ts';
+import { decodeSheet } from '../decode/decode.ts';
+import type { DecodeResult } from '../decode/decode.ts';
 import { edgeSheets } from '../edge/sheets.ts';
 import type { CaseResult } from '../harness/contest.ts';
 import { memorySheet } from '../memory/memory.ts';
@@ -18,12 +20,21 @@ import { gpuSheets } from './gpu.ts';
 import { detailSheet, timeSheet } from './summary.ts';
 import type { Sheet } from './summary.ts';
 
-export const kinds = [...families, 'cold', 'sizes', 'load', 'memory', 'edge', 'webgpu'] as const;
+export const kinds = [
+  ...families,
+  'cold',
+  'sizes',
+  'load',
+  'memory',
+  'decode',
+  'edge',
+  'webgpu',
+] as const;
 export type Kind = (typeof kinds)[number];
-export type CpuKind = Exclude<Kind, 'webgpu' | 'edge'>;
+export type CpuKind = Exclude<Kind, 'webgpu' | 'edge' | 'decode'>;
 /** Those on the processor, which one command measures together. */
 export const cpuKinds = kinds.filter(
-  (kind): kind is CpuKind => kind !== 'webgpu' && kind !== 'edge',
+  (kind): kind is CpuKind => kind !== 'webgpu' && kind !== 'edge' && kind !== 'decode',
 );
 export const isFamily = (kind: Kind): kind is Family =>
   (families as readonly string[]).includes(kind);
@@ -36,6 +47,8 @@ export interface Measured {
   readonly sizes?: readonly Size[];
   readonly load?: readonly ZooResult[];
   readonly memory?: readonly MemoryResult[];
+  /** Tokens a second. */
+  readonly decode?: readonly DecodeResult[];
   /** Workers under load. */
   readonly edge?: EdgeResult;
   /** On a graphics processor. */
@@ -79,6 +92,8 @@ export function sheetsOf(saved: Measured, kind: Kind, details: boolean): Sheet[]
       return saved.load === undefined ? [] : [zooSheet(saved.load)];
     case 'memory':
       return saved.memory === undefined ? [] : [memorySheet(saved.memory)];
+    case 'decode':
+      return saved.decode === undefined ? [] : [decodeSheet(saved.decode)];
     case 'edge':
       return saved.edge === undefined ? [] : edgeSheets(saved.edge);
     case 'webgpu':
