@@ -1,14 +1,26 @@
 /**
- * Proves the plugin generator: generates one into this workspace, runs its four targets through Nx
- * and removes it again. Writes `N passed, N failed`.
+ * Proves the generators: a plugin and a worker are generated into this workspace, their targets run through Nx, and
+ * they are removed again. Writes `N passed, N failed`.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const name = 'layers-generated-proof';
-const folder = `${root}plugins/${name}`;
+const proofs = [
+  {
+    generator: 'plugin',
+    name: 'layers-generated-proof',
+    group: 'plugins',
+    targets: ['build', 'test', 'lint', 'typecheck'],
+  },
+  {
+    generator: 'worker',
+    name: 'generated-proof-worker',
+    group: 'apps',
+    targets: ['lint', 'typecheck'],
+  },
+];
 const shared = `${root}tsconfig.json`;
 
 /** @param {string[]} args */
@@ -25,23 +37,28 @@ function nx(...args) {
   return status === 0;
 }
 
-if (existsSync(folder))
-  throw new Error(`plugins/${name} is left from a run that was cut off: remove it`);
 const before = readFileSync(shared);
 let passed = 0;
 let failed = 0;
-try {
-  // Not installed: the workspace's links to the packages it depends on are there already.
-  if (!nx('g', './tools:plugin', name, '--skipInstall', '--no-interactive')) failed++;
-  else {
-    for (const target of ['build', 'test', 'lint', 'typecheck']) {
+for (const { generator, name, group, targets } of proofs) {
+  const folder = `${root}${group}/${name}`;
+  if (existsSync(folder)) {
+    throw new Error(`${group}/${name} is left from a run that was cut off: remove it`);
+  }
+  try {
+    // Not installed: the workspace's links to the packages it depends on are there already.
+    if (!nx('g', `./tools:${generator}`, name, '--skipInstall', '--no-interactive')) {
+      failed++;
+      continue;
+    }
+    for (const target of targets) {
       if (nx('run', `@hebb/${name}:${target}`, '--skipNxCache')) passed++;
       else failed++;
     }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+    writeFileSync(shared, before);
   }
-} finally {
-  rmSync(folder, { recursive: true, force: true });
-  writeFileSync(shared, before);
 }
-console.log(`generator: ${passed} passed, ${failed} failed`);
+console.log(`generators: ${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;
