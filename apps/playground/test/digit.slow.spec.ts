@@ -114,7 +114,7 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
       expect(problems).toEqual([]);
       await close();
     },
-    60_000,
+    120_000,
   );
 
   it('takes samples, an eraser and a pen of another width', async () => {
@@ -137,7 +137,7 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
     await readsNothing(page);
     expect(problems).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('can be drawn on by keyboard alone', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'digit');
@@ -159,7 +159,7 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
     await readsNothing(page);
     expect(problems).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('reads pictures of any size, and says what is no picture', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'digit');
@@ -205,7 +205,7 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
     await reads(page, 2);
     expect(problems).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it.each(['light', 'dark'] as const)(
     'is accessible, %s',
@@ -216,7 +216,7 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
       await shoot(page, `digit-${colorScheme}`);
       await close();
     },
-    60_000,
+    120_000,
   );
 });
 

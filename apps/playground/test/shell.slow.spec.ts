@@ -54,7 +54,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
       expect([...sizes.keys()].filter((url) => !url.startsWith(built.isolated.url))).toEqual([]);
       await context.close();
     },
-    60_000,
+    120_000,
   );
 
   it('is led by keyboard, and says where one is', async () => {
@@ -78,7 +78,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByRole('heading', { level: 1, name: 'Draw a digit' }).waitFor();
     expect(problems).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('has a theme of the system until one is chosen', async () => {
     const { page, close } = await visit(browser, built.isolated, 'digit', { colorScheme: 'dark' });
@@ -90,7 +90,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByRole('button', { name: 'Switch to dark colours' }).waitFor();
     expect(await theme()).toBe('light');
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it.each([320, 390])(
     'fits %s points without scrolling sideways',
@@ -109,7 +109,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
       expect(visited.problems).toEqual([]);
       await visited.close();
     },
-    60_000,
+    120_000,
   );
 
   it('goes on with one thread where the page is not isolated', async () => {
@@ -123,7 +123,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.locator('.answer').getByText('4').waitFor();
     expect(problems).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('goes on without WebGPU where there is no adapter', async () => {
     const without = await launchChromium();
@@ -140,7 +140,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.locator('.answer').getByText('2').waitFor();
     await close();
     await without.close();
-  }, 60_000);
+  }, 120_000);
 
   it('outlives a lost device', async () => {
     const { page, close } = await visit(browser, built.isolated, 'digit');
@@ -161,7 +161,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.locator('.answer').getByText('4').waitFor();
     expect(await page.getByText(/^Computes on WebGPU/).count()).toBe(1);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('names the kernel and the WGSL of a shader that does not compile', async () => {
     const { page, close } = await visit(browser, built.isolated, 'train');
@@ -196,7 +196,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
       .getByText(/^Step 1: loss/)
       .waitFor();
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('opens from sources for development, isolated', async () => {
     const server = spawn(process.execPath, [viteScript, '--port', '0', '--host', '127.0.0.1'], {
@@ -221,5 +221,5 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     } finally {
       server.kill();
     }
-  }, 60_000);
+  }, 120_000);
 });

@@ -74,7 +74,7 @@ export async function visit(
     const url = request.url();
     if (!url.startsWith(site.url) && !/^(blob|data):/.test(url)) problems.push(url);
   });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   await page.goto(`${site.url}/#/${name}`);
   await page.getByText(/^Computes on /).waitFor();
   return { page, problems, close: () => context.close() };

@@ -122,7 +122,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await number(page, 'Test accuracy')).toBeLessThan(35);
     expect(problems).toEqual([]);
     await close();
-  }, 90_000);
+  }, 180_000);
 
   it('has other networks, optimizers and batches', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'train');
@@ -148,7 +148,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     }
     expect(problems).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('learns from MNIST files, and says when they are none', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'train');
@@ -176,7 +176,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByText('Learns from 6000 drawn digits.').waitFor();
     expect(problems).toEqual([]);
     await close();
-  }, 60_000);
+  }, 120_000);
 
   it('learns on WebGPU, and goes on from there on WebAssembly', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'train');
@@ -201,7 +201,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await number(page, 'Test accuracy')).toBeGreaterThan(40);
     expect(problems).toEqual([]);
     await close();
-  }, 90_000);
+  }, 180_000);
 
   it('is accessible while it learns, dark', async () => {
     const { page, close } = await visit(browser, built.isolated, 'train', { colorScheme: 'dark' });
@@ -211,7 +211,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await accessibility(page)).toEqual([]);
     await shoot(page, 'train-dark');
     await close();
-  }, 60_000);
+  }, 120_000);
 });
 
 /** Share of drawn digits that ONNX Runtime reads rightly with the exported file. */
