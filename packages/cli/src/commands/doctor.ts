@@ -1,7 +1,7 @@
 /** `hebb doctor`: whether a model fits into a worker, before it is deployed. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { writeBytes } from '@hebb/data/node';
 import { diagnose, planNames } from '../doctor/index.ts';
 import type { Diagnosis, PlanName, Row } from '../doctor/index.ts';
@@ -63,7 +63,12 @@ async function withCompiled<T>(
     const defined = Object.fromEntries(
       Object.entries(given).filter(([, value]) => value !== undefined),
     ) as Partial<CompileOptions>;
-    await compile(model, { ...defined, target: 'worker', out, anySize: true }, () => undefined);
+    const called = step === undefined ? { name: basename(model, extname(model)) } : {};
+    await compile(
+      model,
+      { ...called, ...defined, target: 'worker', out, anySize: true },
+      () => undefined,
+    );
     return await body(out);
   } finally {
     await rm(temporary, { recursive: true, force: true });
