@@ -31,6 +31,7 @@ export interface TrainOptions {
   readonly log: (line: string) => void;
 }
 
+/** AdamW with label smoothing; the rate warms up and falls in a straight line. */
 export async function train(
   model: CaptionTransformer,
   pairs: readonly EncodedPair[],
@@ -44,23 +45,23 @@ export async function train(
     optimizer.step(clipGradNorm(optimizer.gradients(loss), 1).grads);
     return loss;
   });
+  const total = epochs * Math.floor(pairs.length / batchSize);
   let k = 0;
   for (let epoch = 0; epoch < epochs; epoch++) {
     const started = performance.now();
-    let [total, steps, tokens] = [0, 0, 0];
+    let [sum, steps, tokens] = [0, 0, 0];
     for await (const { tokens: count, ...batch } of epochOf(pairs, epoch, { batchSize, seed })) {
       k += 1;
-      // The paper's schedule with its peak at lr.
-      optimizer.lr = lr * Math.min(k / warmUp, Math.sqrt(warmUp / k));
-      total += Number(await (await step(batch)).item());
+      optimizer.lr = lr * Math.min(k / warmUp, Math.max(0.01, (total - k) / (total - warmUp)));
+      sum += Number(await (await step(batch)).item());
       steps += 1;
       tokens += count;
-      if (!Number.isFinite(total)) throw new Error(`the loss is ${total} at step ${k}`);
+      if (!Number.isFinite(sum)) throw new Error(`the loss is ${sum} at step ${k}`);
     }
     const speed = tokens / ((performance.now() - started) / 1000);
     const held = perplexity(await heldOutLoss(model, validation));
     log(
-      `epoch ${epoch + 1}/${epochs}  loss ${(total / steps).toFixed(3)}  held-out perplexity ` +
+      `epoch ${epoch + 1}/${epochs}  loss ${(sum / steps).toFixed(3)}  held-out perplexity ` +
         `${held.toFixed(2)}  ${(speed / 1000).toFixed(1)}k pieces/s`,
     );
   }

@@ -22,11 +22,11 @@ const plans = {
     longest: 56,
     held: Infinity,
     pieces: 4000,
-    size: { width: 160, heads: 4, layers: 3, dropout: 0.15 },
-    epochs: 10,
+    size: { width: 128, heads: 4, layers: 3, dropout: 0.15 },
+    epochs: 8,
     batchSize: 64,
-    lr: 1.2e-3,
-    warmUp: 800,
+    lr: 1.5e-3,
+    warmUp: 500,
   },
   quick: {
     pairs: 4000,
@@ -47,7 +47,7 @@ export const transformerTranslation: Example = {
   name: 'transformer-translation',
   summary: 'Translates captions from English to German by a transformer',
   options: {
-    epochs: { type: 'string', help: 'passes over the pairs (default 10; 5 with --quick)' },
+    epochs: { type: 'string', help: 'passes over the pairs (default 8; 5 with --quick)' },
     ...trained,
   },
   async run(run) {
