@@ -44,19 +44,30 @@ export interface LoadReport {
   readonly wrong: number;
   /** Requests without any answer. */
   readonly failed: number;
+  /** Requests that were sent again, since their connection had been closed before. */
+  readonly resent: number;
   readonly statuses: Readonly<Record<string, number>>;
   /** Bytes, at every tenth of the run, the beginning first. */
   readonly memory: readonly number[];
 }
 
-/** One request over an agent's connections. @throws Error when no answer comes. */
+/**
+ * One request over an agent's connections; once more over a fresh one, where an old one turns out to have been
+ * closed by a server that was not asked anything for a while. @throws Error when no answer comes.
+ */
 export function sendRequest(
   url: string,
-  { path, method, headers, body }: LoadRequest,
-  { agent, timeout = 30_000 }: { readonly agent?: Agent; readonly timeout?: number } = {},
+  request: LoadRequest,
+  {
+    agent,
+    timeout = 30_000,
+    onResend,
+  }: { readonly agent?: Agent; readonly timeout?: number; readonly onResend?: () => void } = {},
 ): Promise<LoadAnswer> {
+  const { path, method, headers, body } = request;
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
+    let answered = false;
     const call = send(
       {
         // As it stands: a path that begins with two slashes names no other host.
@@ -71,6 +82,7 @@ export function sendRequest(
         timeout,
       },
       (response) => {
+        answered = true;
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
         response.on('error', reject);
@@ -84,7 +96,13 @@ export function sendRequest(
       },
     );
     call.on('timeout', () => call.destroy(new Error(`no answer within ${timeout} ms`)));
-    call.on('error', reject);
+    call.on('error', (error: NodeJS.ErrnoException) => {
+      // By a reset, not by an end: what a server ends while it answers is its failure.
+      const closed = call.reusedSocket && error.syscall !== undefined && !answered;
+      if (!closed || error.code !== 'ECONNRESET') return reject(error);
+      onResend?.();
+      resolve(sendRequest(url, request, { timeout }));
+    });
     call.end(body);
   });
 }
@@ -98,13 +116,14 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
   const statuses: Record<string, number> = {};
   const bytes: number[] = memory === undefined ? [] : [await memory()];
   const tenth = Math.max(1, Math.floor(requests / 10));
-  let [next, wrong, failed, done] = [0, 0, 0, 0];
+  let [next, wrong, failed, done, resent] = [0, 0, 0, 0, 0];
+  const onResend = (): void => void (resent += 1);
   const worker = async (): Promise<void> => {
     while (next < requests) {
       const i = next++;
       const began = performance.now();
       try {
-        const answer = await sendRequest(url, request(i), { agent, timeout });
+        const answer = await sendRequest(url, request(i), { agent, timeout, onResend });
         times.push(performance.now() - began);
         statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
         if (!check(answer, i)) wrong += 1;
@@ -138,6 +157,7 @@ export async function load(options: LoadOptions): Promise<LoadReport> {
     percentiles: Array.from({ length: 101 }, (_, percent) => at(percent / 100)),
     wrong,
     failed,
+    resent,
     statuses,
     memory: bytes,
   };

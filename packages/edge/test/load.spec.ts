@@ -66,3 +66,26 @@ it('finds the memory of processes below one', async () => {
     child.kill();
   }
 });
+
+it('asks again over a fresh connection where an old one was closed meanwhile', async () => {
+  let connections = 0;
+  let asked = 0;
+  const server = createServer((request, response) => {
+    asked += 1;
+    // The second request over one connection meets a server that has just closed it.
+    if (asked === 2) request.socket.resetAndDestroy();
+    else response.end('ok');
+  });
+  server.on('connection', () => (connections += 1));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const url = `http://127.0.0.1:${port}`;
+    const report = await load({ url, requests: 3, request: () => ({ path: '/' }) });
+    expect([report.failed, report.resent, report.statuses]).toEqual([0, 1, { 200: 3 }]);
+    expect(connections).toBe(3);
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+});
