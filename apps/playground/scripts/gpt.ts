@@ -11,7 +11,7 @@ import { writeBytes } from '@hebb/data/node';
 import { packModel } from '../src/pages/gpt/packed.ts';
 import { TextTraining, textModel, vocabularyOf } from '../src/pages/gpt/text-model.ts';
 
-const { values } = parseArgs({ options: { steps: { type: 'string', default: '1500' } } });
+const { values } = parseArgs({ options: { steps: { type: 'string', default: '1200' } } });
 const steps = Number(values.steps);
 const lr = 3e-3;
 
