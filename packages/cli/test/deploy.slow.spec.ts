@@ -144,7 +144,7 @@ it('changes nothing when wrangler fails, and goes back when it is told to', asyn
 it('does not deploy what does not fit, nor into a folder of somebody else', async () => {
   const wide = new Sequential(new Linear(512, 4096), new Linear(4096, 512)).eval();
   await exportOnnx(wide, join(folder, 'wide.onnx'), { input: { x: ['batch', 512] } });
-  const over = await deploy('wide.onnx', '--shape', 'batch=256');
+  const over = await deploy('wide.onnx', '--shape', 'batch=64');
   expect(over.text).toMatch(/wide on the free plan: does not fit[^]*not deployed: --force/);
   expect([over.code, over.calls]).toEqual([1, []]);
   await mkdir(join(folder, 'other'));

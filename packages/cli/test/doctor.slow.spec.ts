@@ -11,11 +11,10 @@ import { init, manualSeed } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { Conv2d, MaxPool2d } from '@hebb/layers-cnn';
 import { Flatten, Linear, ReLU, Sequential, Softmax } from '@hebb/nn';
-import { toOnnx } from '@hebb/onnx';
+import { decodeModel, toOnnx } from '@hebb/onnx';
 import { writeModelFile } from '@hebb/onnx/node';
-import { decodeModel } from '@hebb/onnx';
-import { compileFunctions, main, writeCompiled } from '@hebb/cli';
 import { storeFor } from '../src/ahead/index.ts';
+import { compileFunctions, main, writeCompiled } from '../src/index.ts';
 import { diagnose, limits } from '../src/doctor/index.ts';
 import type { Diagnosis, Row } from '../src/doctor/index.ts';
 

@@ -53,7 +53,7 @@ export async function diagnose(
 const handlerScript = { size: 76_000, gzip: 29_000 };
 
 async function sizeRows(
-  { plan, module, weights, planText }: CompiledFolder,
+  { module, weights, planText }: CompiledFolder,
   name: PlanName,
   project: string | undefined,
 ): Promise<Row[]> {
