@@ -114,11 +114,12 @@ it('leads from an empty folder to an endpoint', async () => {
     };
     expect(said(/^npx hebb doctor/)).toMatch(/digits on the free plan: fits/);
     const digit = Number(/question\.json is a (\d)/.exec(said(/^node train/))![1]);
-    const answer = JSON.parse(said(/^curl.*predict/)) as {
-      outputs: { probabilities: { data: number[] } };
+    const seen = (answer: string): number => {
+      const { outputs } = JSON.parse(answer) as { outputs: { probabilities: { data: number[] } } };
+      const { data } = outputs.probabilities;
+      return data.indexOf(Math.max(...data));
     };
-    const { data } = answer.outputs.probabilities;
-    expect(data.indexOf(Math.max(...data))).toBe(digit);
+    expect(seen(said(/^curl.*predict/))).toBe(digit);
     expect(JSON.parse(said(/^curl.*\/v2/))).toMatchObject({ name: 'digits' });
     expect(said(/^npx hebb deploy digits\.onnx --shape batch=1$/)).toMatch(/Uploaded/);
     const calls = (await readFile(join(folder, 'calls.jsonl'), 'utf8')).trim().split('\n');
@@ -130,7 +131,7 @@ it('leads from an empty folder to an endpoint', async () => {
       headers: { 'content-type': 'application/json' },
       body: await readFile(join(folder, 'question.json')),
     });
-    expect([last.status, await last.json()]).toMatchObject([200, { model: 'digits' }]);
+    expect([last.status, seen(await last.text())]).toEqual([200, digit]);
   } finally {
     for (const child of children) child.kill('SIGKILL');
     await rm(folder, { recursive: true, force: true });
