@@ -3,6 +3,7 @@
  * differ in nothing else (layers of one shape) are one function: less code to load, and sooner hot.
  */
 import type { Kernel, Program, ScanKernel } from '@hebb/compiler';
+import { dtypeInfo, sizeOf } from '@hebb/core';
 import type { DType } from '@hebb/core';
 import type { BufferAccess } from './codegen/evaluate.ts';
 import type { Helpers } from './codegen/helpers.ts';
@@ -69,6 +70,17 @@ function structure(kernel: PlainKernel, buffers: readonly number[], program: Pro
   return `${text}${buffers.map((id) => program.buffers[id]!.dtype).join()}`;
 }
 
+/** Inputs of more bytes than this are not in a cache any more when a program runs again. */
+const cachedBytes = 8 * 2 ** 20;
+
+function readsFar({ inputs, buffers }: Program): boolean {
+  const bytes = inputs.reduce((sum, id) => {
+    const { shape, dtype } = buffers[id]!;
+    return sum + sizeOf(shape) * dtypeInfo(dtype).bytes;
+  }, 0);
+  return bytes > cachedBytes;
+}
+
 export class KernelLibrary {
   readonly #helpers: Helpers;
   readonly #known = new Map<string, readonly KernelPhase[]>();
@@ -79,22 +91,28 @@ export class KernelLibrary {
 
   of(program: Program, kernel: PlainKernel): KernelFunctions {
     const buffers = buffersOf(kernel);
-    const key = structure(kernel, buffers, program);
+    const far = readsFar(program);
+    const key = `${structure(kernel, buffers, program)}${far ? ' far' : ''}`;
     let phases = this.#known.get(key);
     if (phases === undefined) {
-      phases = this.#define(program, kernel, buffers);
+      phases = this.#define(program, kernel, buffers, far);
       this.#known.set(key, phases);
     }
     return { buffers, phases };
   }
 
-  #define(program: Program, kernel: PlainKernel, buffers: readonly number[]): KernelPhase[] {
+  #define(
+    program: Program,
+    kernel: PlainKernel,
+    buffers: readonly number[],
+    far: boolean,
+  ): KernelPhase[] {
     const dtype = (id: number): DType => program.buffers[id]!.dtype;
     const build = (access: BufferAccess): Routine =>
       kernel.kind === 'loop'
         ? { shared: 0, phases: [loopKernel(kernel, this.#helpers, access)] }
         : routine(kernel, this.#helpers, access);
-    const { phases } = build({ pointer: () => i32.const(0), dtype });
+    const { phases } = build({ pointer: () => i32.const(0), dtype, far });
     return phases.flatMap(({ items, scratch, together = 1 }, i) => {
       if (items === 0) return [];
       const params = [...buffers, 'own', 'begin', 'end'].map(() => 'i32' as const);
@@ -106,7 +124,7 @@ export class KernelLibrary {
           kernel.kind === 'routine' && kernel.scratch !== undefined
             ? pointer(kernel.scratch)
             : i32.const(0);
-        build({ pointer, dtype }).phases[i]!.emit(f, begin!, end!, { own: own!, shared });
+        build({ pointer, dtype, far }).phases[i]!.emit(f, begin!, end!, { own: own!, shared });
       });
       return [{ items, scratch, together, call }];
     });

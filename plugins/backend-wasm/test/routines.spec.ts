@@ -143,6 +143,35 @@ describe.each(simds)('%s SIMD', (simd) => {
     });
   });
 
+  it.each([
+    [9, 64],
+    [37, 79],
+    [4, 130],
+    [5, 77],
+    [8, 1027],
+  ])('one row times a matrix from far away: %i columns of %i', (n, k) => {
+    const row = { pointer: i32.const(0), batch: [], row: k, column: 1 };
+    const { arrays, run } = instantiate([k, n * k, n], ([a, b, c]) => {
+      const operands = {
+        a: { ...row, pointer: i32.const(a!) },
+        b: { ...row, pointer: i32.const(b!), row: 1, column: k },
+        store: storeMatrix(i32.const(c!), n),
+      };
+      const plan = matmul({ batch: [], m: 1, n, k, ...operands }, { simd, far: true });
+      return { shared: 0, phases: [plan] };
+    });
+    const [a, b, c] = arrays as [Float32Array, Float32Array, Float32Array];
+    const exact = Float64Array.from({ length: n }, (_, j) =>
+      a.reduce((sum, x, p) => sum + x * b[j * k + p]!, 0),
+    );
+    run(1);
+    expectClose(c, exact, k);
+    const once = c.slice();
+    c.fill(7);
+    run(3);
+    expect(c).toEqual(once);
+  });
+
   type Pads = readonly (readonly [number, number])[];
   type ConvCase = [
     string,

@@ -24,6 +24,8 @@ export interface BufferAccess {
   /** Address of the first element. */
   pointer(buffer: number): I32;
   dtype(buffer: number): DType;
+  /** See `Target`. */
+  readonly far?: boolean;
 }
 
 export interface CodeContext extends OpContext {

@@ -13,6 +13,13 @@ import { storeRow } from './store.ts';
 import { madd, plus } from './target.ts';
 import type { Target } from './target.ts';
 
+/**
+ * A matrix that comes from far away is read in the order in which it lies there: with several columns at once
+ * the machine, which guesses what comes next, would begin anew too often.
+ */
+const readInOrder = ({ m, k, b }: MatmulSpec, { far }: Target): boolean =>
+  far === true && m === 1 && b.column === k && k >= 64;
+
 export function dots(spec: MatmulSpec, target: Target): KernelPlan {
   const { m, n, k, a, b, store } = spec;
   const batch = new Batch(spec);
@@ -24,6 +31,7 @@ export function dots(spec: MatmulSpec, target: Target): KernelPlan {
   const lastColumns = n - (groups - 1) * width;
   const rowBlocks = evenParts(rowTiles.count, n === 1 ? 4 : 16);
   const perMatrix = groups * rowBlocks.count;
+  const tile = readInOrder(spec, target) ? dotsInOrder : dotTile;
 
   const emit = (f: FunctionBuilder, begin: I32, end: I32): void => {
     f.for(begin, end, 1, (item) => {
@@ -41,7 +49,7 @@ export function dots(spec: MatmulSpec, target: Target): KernelPlan {
           const row = f.local('i32', start);
           const at = i32.add(pa, i32.mul(row, i32.const(a.row * 4)));
           const left = { rows, at, step: a.row };
-          const sums = dotTile(f, target, k, left, { columns, at: pb, step: b.column });
+          const sums = tile(f, target, k, left, { columns, at: pb, step: b.column });
           sums.forEach((list, r) =>
             storeRow(
               f,
@@ -133,6 +141,48 @@ function dotTile(f: FunctionBuilder, target: Target, depth: number, a: Rows, b: 
       vectors.push(addLanes(f, target, list.slice(c, c + 4)));
     return vectors;
   });
+}
+
+/** Products of one row with the columns, one column after the other. */
+function dotsInOrder(
+  f: FunctionBuilder,
+  target: Target,
+  depth: number,
+  a: Rows,
+  b: Columns,
+): V128[][] {
+  const chains = 4;
+  const block = chains * 4;
+  const q = f.local('i32', b.at);
+  const totals = Array.from({ length: b.columns }, () => {
+    const total = f.local('v128', f32x4.const(0));
+    f.scope(() => {
+      const p = f.local('i32', a.at);
+      const sums = Array.from({ length: chains }, () => f.local('v128', f32x4.const(0)));
+      const add = (i: number, at: number, load: (p: I32, offset: number) => V128): void =>
+        f.set(sums[i]!, madd(target, load(q, at * 4), load(p, at * 4), sums[i]!));
+      const end = f.local('i32', i32.add(p, i32.const((depth - (depth % block)) * 4)));
+      f.loop((again) => {
+        sums.forEach((_, i) => add(i, i * 4, v128.load));
+        f.advance(p, block * 4);
+        f.advance(q, block * 4);
+        f.br(again, i32.ltU(p, end));
+      });
+      const left = depth % block;
+      let at = 0;
+      for (; at + 4 <= left; at += 4) add(at / 4, at, v128.load);
+      for (; at < left; at++) add(at % chains, at, v128.load32Zero);
+      f.advance(q, left * 4);
+      const pair = (i: number): V128 => plus(target, sums[i]!, sums[i + 1]!);
+      f.set(total, plus(target, pair(0), pair(2)));
+    });
+    return total;
+  });
+  const vectors: V128[] = [];
+  for (let c = 0; c < totals.length; c += 4) {
+    vectors.push(addLanes(f, target, totals.slice(c, c + 4)));
+  }
+  return [vectors];
 }
 
 /** Lane i of the result is the sum of the lanes of vector i. */

@@ -9,6 +9,8 @@ export interface Target {
   readonly simd: Simd;
   /** Lanes are 32-bit integers, not floats. */
   readonly integer?: boolean;
+  /** The program reads more than a cache keeps from one run to the next. */
+  readonly far?: boolean;
   /** Of a large intermediate result, what is kept at a time; default 16 MiB. */
   readonly cacheBytes?: number;
 }

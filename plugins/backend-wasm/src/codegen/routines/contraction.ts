@@ -100,7 +100,11 @@ function epilogueOf(
 /** Types of 32 bits. */
 function lanes32(kernel: RoutineKernel, helpers: Helpers, buffers: BufferAccess): Routine {
   const { shape, dtype } = kernel.results[0]!;
-  const target: Target = { ...helpers.target, integer: dtype !== 'float32' };
+  const target: Target = {
+    ...helpers.target,
+    integer: dtype !== 'float32',
+    far: buffers.far === true,
+  };
   const columns = sizeOf(shape.slice(leadOf(kernel)));
   const inputs = kernel.inputs.map((view) =>
     i32.add(buffers.pointer(view.buffer), i32.const(view.offset * 4)),
