@@ -251,9 +251,9 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       await press(page, 'Run');
       await page.getByText('Input x wants 6 values, and 5 are given.').waitFor();
       await press(page, 'Close');
-      await page.getByLabel('Values of x').fill('[[0, -3, 0], [100, 2, 3]]');
+      await page.getByLabel('Values of x').fill('[[0, -3, 0], [200, 2, 3]]');
       await press(page, 'Run');
-      const outputs = page.getByRole('region', { name: 'Outputs' }).last();
+      const outputs = page.getByRole('region', { name: 'Table of outputs' });
       await outputs.getByText('0.33333 0.33333 0.33333 1 0 0').waitFor();
       await press(page, 'Time each operator');
       const times = page.getByRole('region', { name: 'Time by node' });

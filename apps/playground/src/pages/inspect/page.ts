@@ -165,7 +165,7 @@ export function mount(root: HTMLElement, services: Services): void {
     timePanel.hidden = true;
     nodesPlace.replaceChildren(
       table<NodeRow>({
-        caption: 'Nodes',
+        caption: 'Table of nodes',
         head: ['Operator', 'Name', 'Makes'],
         rows: next.nodes,
         cells: (row) => [row.operator, el('code', {}, row.name), el('code', {}, row.makes)],
@@ -173,7 +173,7 @@ export function mount(root: HTMLElement, services: Services): void {
     );
     weightsPlace.replaceChildren(
       table<WeightRow>({
-        caption: 'Weights, the largest first',
+        caption: 'Table of weights, the largest first',
         head: ['Name', 'Type', 'Shape', 'Size', 'Least', 'Largest', 'Mean', 'Deviation'],
         right: [3, 4, 5, 6, 7],
         rows: next.weights,

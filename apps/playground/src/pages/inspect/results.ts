@@ -25,7 +25,7 @@ export function runTable({ outputs, first, median }: RunResult, where: string): 
       `${milliseconds(median)} a run on ${where}; the first took ${milliseconds(first)}, compiling included.`,
     ),
     table<OutputRow>({
-      caption: 'Outputs',
+      caption: 'Table of outputs',
       head: ['Output', 'Type', 'Least', 'Largest', 'Mean', 'Deviation', 'Spread', 'Values'],
       right: [2, 3, 4, 5],
       rows: outputs,
@@ -73,7 +73,7 @@ export function profileTables({ rows, ms, fused }: ProfileResult, where: string)
     el('h3', {}, 'By operator'),
     table({
       caption: 'Time by operator',
-      head: ['Operator', 'Nodes', 'Time', 'Share', ''],
+      head: ['Operator', 'Nodes', 'Time', 'Share', 'Share as a bar'],
       right: [1, 2, 3],
       rows: [...kinds].sort(([, a], [, b]) => b.ms - a.ms),
       cells: ([name, kind]) => [
@@ -87,7 +87,7 @@ export function profileTables({ rows, ms, fused }: ProfileResult, where: string)
     el('h3', {}, 'By node'),
     table<TimeRow>({
       caption: 'Time by node',
-      head: ['Node', 'Operator', 'Makes', 'Time', 'Share', ''],
+      head: ['Node', 'Operator', 'Makes', 'Time', 'Share', 'Share as a bar'],
       right: [3, 4],
       rows: rows.toSorted((a, b) => b.ms - a.ms),
       cells: (row) => [
