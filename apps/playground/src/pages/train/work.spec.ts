@@ -80,7 +80,7 @@ describe('the loop of the training page', () => {
   it('exports what it is', async () => {
     const work = create();
     await work.build({ ...settings, architecture: 'cnn' });
-    const model = await importOnnx(await work.onnx());
+    const model = importOnnx(await work.onnx());
     expect(model.inputs.map(({ name }) => name)).toEqual(['image']);
     expect(model.outputs.map(({ name }) => name)).toEqual(['probabilities']);
   }, 30_000);
