@@ -46,7 +46,7 @@ export function typist({ services, begin, next, wrote, stopped }: TypistOptions)
     max: 200,
     step: 5,
     value: 40,
-    format: (x) => (x === 200 ? 'as many as it can' : String(x)),
+    format: (x) => (x === 200 ? 'fastest' : String(x)),
   });
   const id = uniqueId('prompt');
   const prompt = el('textarea', { id, rows: 2, spellcheck: false });
