@@ -1,6 +1,6 @@
 /** The OpenAPI description, judged by a validator and by the handler itself; the page for browsers. */
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { serve } from '../src/index.ts';
+import { batchJobs, localQueue, memoryJobs, serve, textApi } from '../src/index.ts';
 import { ask, echo, kinds } from './models.ts';
 
 const decoder = () => ({ data: Float32Array.of(1, 2), shape: [1, 2] });
@@ -40,6 +40,21 @@ it('is valid OpenAPI 3.1 and holds what the models take', async () => {
     if (example === undefined) continue;
     expect((await ask(fetch, path, example, auth)).status).toBe(200);
   }
+});
+
+it('holds what extensions bring', async () => {
+  const jobs = batchJobs({
+    store: memoryJobs,
+    queue: () => localQueue((batch) => jobs.queue(batch)),
+  });
+  const text = textApi({ models: {} });
+  const more = serve({ models: { echo: { load: () => echo } }, extensions: [jobs, text] });
+  const { json } = await ask(more.fetch, '/openapi.json');
+  const result = await new Validator().validate(structuredClone(json));
+  expect([result.errors, result.valid]).toEqual([undefined, true]);
+  expect(Object.keys(json['paths'] as object)).toEqual(
+    expect.arrayContaining(['/models/{name}/jobs', '/jobs/{id}/results', '/v1/completions']),
+  );
 });
 
 it('gives browsers a page, and programs JSON', async () => {

@@ -278,6 +278,7 @@ async function inGroups(
 }
 
 const id = { name: 'id', in: 'path', required: true, schema: { type: 'string' } };
+const errorContent = { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } };
 const state = {
   description: 'The job',
   content: { 'application/json': { schema: { type: 'object' } } },
@@ -317,6 +318,7 @@ const paths = {
       parameters: [id],
       responses: {
         200: { description: 'JSON lines', content: { 'application/x-ndjson': {} } },
+        409: { description: 'Not all rows are finished', content: errorContent },
         ...errorResponses('Error'),
       },
     },
