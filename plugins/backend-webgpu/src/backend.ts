@@ -26,6 +26,7 @@ import {
   workingMemory,
 } from './program.ts';
 import type { Step } from './program.ts';
+import { Tuner } from './tuning.ts';
 import { bytesOf, fromWords, storedTypes, toWords } from './types.ts';
 
 /**
@@ -39,20 +40,27 @@ import { bytesOf, fromWords, storedTypes, toWords } from './types.ts';
  * @throws HebbError where there is no WebGPU or no adapter.
  */
 export async function webgpu(options: WebGpuOptions = {}): Promise<Backend> {
-  return new WebGpuBackend(await openDevice(options));
+  const device = await openDevice(options);
+  const { autotune = !device.isSoftware } = options;
+  return new WebGpuBackend(
+    device,
+    autotune === false ? undefined : new Tuner(device, autotune === true ? {} : autotune),
+  );
 }
 
 class WebGpuBackend implements Backend {
   readonly name = 'webgpu';
   readonly capabilities: BackendCapabilities = { dtypes: storedTypes, sync: false, threads: 1 };
   readonly #device: Device;
+  readonly #tuner: Tuner | undefined;
   readonly #arena: GPUBuffer[] = [];
   #joined: GPUBuffer | undefined;
   #buffers = 0;
   #bytes = 0;
 
-  constructor(device: Device) {
+  constructor(device: Device, tuner: Tuner | undefined) {
     this.#device = device;
+    this.#tuner = tuner;
   }
 
   upload(data: HostArray, aval: Aval): DeviceBuffer {
@@ -116,7 +124,8 @@ class WebGpuBackend implements Backend {
 
   async compile(graph: Graph, { donated = [] }: CompileOptions = {}): Promise<Executable> {
     const { program, steps } = this.#program(graph, donated);
-    const nodes = await prepare(this.#device, steps);
+    const chosen = (await this.#tuner?.tuned(steps)) ?? steps;
+    const nodes = await prepare(this.#device, chosen);
     const results = graph.outputs.map((id) => graph.values[id]!);
     const memory = workingMemory(steps);
     return new WebGpuExecutable(this.#machine(), program, nodes, memory, results, donated);

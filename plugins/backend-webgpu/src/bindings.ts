@@ -30,6 +30,8 @@ export interface Storage extends Layout {
   readonly partBytes: number;
   /** Buffers that one shader binds. */
   readonly mostBindings: number;
+  /** Shaders may use subgroups. */
+  readonly subgroups: boolean;
   /** Where buffers are too many, some are copied together first. */
   readonly joins: boolean;
 }
@@ -82,6 +84,7 @@ interface Group {
 export class Access {
   readonly bindings: readonly Binding[];
   readonly copies: readonly Copy[];
+  readonly subgroups: boolean;
   /** Loops around the kernel. */
   readonly depth: number;
   readonly #placed = new Map<number, Placed>();
@@ -90,6 +93,7 @@ export class Access {
 
   constructor(uses: readonly BufferUse[], depth: number, storage: Storage) {
     this.depth = depth;
+    this.subgroups = storage.subgroups;
     const { groups, copies } = joined(gather(uses, storage), storage);
     this.copies = copies;
     this.bindings = groups.map(({ resource, start, end, writable }) => ({

@@ -4,6 +4,7 @@ import { HebbError, fail } from '@hebb/core';
 import { packageGpu } from '#host';
 import type { Storage } from './bindings.ts';
 import { computeStage, usage } from './constants.ts';
+import type { AutotuneOptions } from './tuning.ts';
 
 export interface WebGpuOptions {
   /** Where adapters come from; default `navigator.gpu`, in Node the package `webgpu`. */
@@ -18,6 +19,11 @@ export interface WebGpuOptions {
   readonly maxBufferBytes?: number;
   /** float16 in two bytes where the device can (`shader-f16`); default true. */
   readonly float16?: boolean;
+  /**
+   * Measures once which tiles of a product are fastest for each class of shapes. Default: true, but false on a
+   * software adapter, which is no measure of anything.
+   */
+  readonly autotune?: boolean | AutotuneOptions;
   /** Reductions through subgroups where the device has them; default true. */
   readonly subgroups?: boolean;
 }
@@ -42,12 +48,13 @@ export async function openDevice(options: WebGpuOptions): Promise<Device> {
     const wanted = `${leastBuffer} at least`;
     fail('webgpu', 'maxBufferBytes is too small', String(maxBufferBytes), wanted);
   }
-  const adapter = options.adapter ?? (await findAdapter(options));
+  const { adapter, names } = await findAdapter(options);
   const requiredLimits: Record<string, number> = {};
   for (const name of wantedLimits) requiredLimits[name] = adapter.limits[name];
   const requiredFeatures: GPUFeatureName[] = [];
   if (options.float16 !== false) requiredFeatures.push('shader-f16');
-  if (options.subgroups !== false) requiredFeatures.push('subgroups');
+  const subgroups = options.subgroups !== false && names.has('subgroup_id');
+  if (subgroups) requiredFeatures.push('subgroups');
   try {
     const gpu = await adapter.requestDevice({
       requiredLimits,
@@ -62,9 +69,13 @@ export async function openDevice(options: WebGpuOptions): Promise<Device> {
   }
 }
 
-async function findAdapter({ gpu, powerPreference }: WebGpuOptions): Promise<GPUAdapter> {
-  const source =
-    gpu ?? (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu ?? (await packageGpu());
+const hostGpu = (): GPU | undefined => (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
+
+/** The adapter, and what its host's WGSL knows beyond the first version. */
+async function findAdapter({ gpu, adapter: given, powerPreference }: WebGpuOptions) {
+  const source = gpu ?? hostGpu() ?? (await packageGpu());
+  const names: ReadonlySet<string> = source?.wgslLanguageFeatures ?? new Set();
+  if (given !== undefined) return { adapter: given, names };
   if (source === undefined) {
     fail(
       'webgpu',
@@ -82,7 +93,7 @@ async function findAdapter({ gpu, powerPreference }: WebGpuOptions): Promise<GPU
         'Direct3D 12), or the browser blocks it; backend-wasm computes everywhere',
     );
   }
-  return adapter;
+  return { adapter, names };
 }
 
 /** Bytes of a buffer are rounded up to this, so that freed ones fit more often. */
@@ -118,6 +129,7 @@ export class Device {
       partBytes: Math.floor(most / granule) * granule,
       mostBindings: gpu.limits.maxStorageBuffersPerShaderStage,
       joins: false,
+      subgroups: gpu.features.has('subgroups'),
     };
     void gpu.lost.then(({ reason, message }) => {
       if (this.#disposed) return;
@@ -135,6 +147,14 @@ export class Device {
   get name(): string {
     const { vendor, architecture, description } = this.adapter.info;
     return [vendor, architecture, description].filter((part) => part !== '').join(' ');
+  }
+
+  /** No graphics processor, but a program that does as if: SwiftShader, llvmpipe, WARP. */
+  get isSoftware(): boolean {
+    return (
+      this.adapter.info.isFallbackAdapter ||
+      /swiftshader|llvmpipe|lavapipe|basic render/i.test(this.name)
+    );
   }
 
   /** @throws HebbError once the device is lost or refused something. */

@@ -132,7 +132,8 @@ function checkSizes({ program, storage }: Site): void {
     for (const id of [...reads, ...writes, ...scratch]) {
       if (kernel.kind === 'scan' && id === kernel.arena) continue;
       const { dtype, shape, place } = program.buffers[id]!;
-      if (!isStored(dtype)) fail(kernel.name, 'webgpu has no such type', dtype, noSuchType);
+      if (!isStored(dtype))
+        fail(nameOf(kernel), 'webgpu has no such type: cast to float32', dtype, noSuchType);
       const bytes = regionBytes(sizeOf(shape), dtype, storage);
       if (bytes <= storage.partBytes) continue;
       const what = scratch.includes(id)
@@ -189,7 +190,7 @@ function dispatchSteps(site: Site, kernel: LoopKernel | RoutineKernel): Step[] {
     return steps;
   }
   if (isTiled(kernel)) {
-    emit(usesOfRoutine(kernel), [], (newShader) => contractionDispatches(kernel, newShader()));
+    emit(usesOfRoutine(kernel), [], (newShader) => contractionDispatches(kernel, newShader));
     return steps;
   }
   if (contractions.has(kernel.op)) {

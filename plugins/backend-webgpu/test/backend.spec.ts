@@ -110,10 +110,9 @@ describe('products in tiles', () => {
       await difference(
         [
           [33, 130, 9],
-          [33, 9, 130],
           [9, 129],
         ],
-        (a, at, b) => [matmul(a!, b!), maximum(matmul(at!, b!, { transposeA: true }), 0)],
+        (a, b) => maximum(matmul(a!, b!), 0),
       ),
     ).toBeLessThan(2e-6);
   });

@@ -10,6 +10,8 @@ export interface Counts {
   /** Pipelines asked for, in either way. */
   asynchronous: number;
   synchronous: number;
+  /** Texts of all shaders. */
+  codes: string[];
   /** Bytes of all storage buffers made. */
   sizes: number[];
 }
@@ -49,13 +51,24 @@ export function wrap<T extends object, K extends keyof T>(
 }
 
 export async function spied(options: WebGpuOptions = {}): Promise<Spied> {
-  const counts: Counts = { submits: 0, maps: 0, asynchronous: 0, synchronous: 0, sizes: [] };
+  const counts: Counts = {
+    submits: 0,
+    maps: 0,
+    asynchronous: 0,
+    synchronous: 0,
+    sizes: [],
+    codes: [],
+  };
   let found: GPUDevice | undefined;
   const adapter = await adapterWith((device) => {
     found = device;
     wrap(device.queue, 'submit', (call) => (buffers) => {
       counts.submits += 1;
       return call(buffers);
+    });
+    wrap(device, 'createShaderModule', (call) => (descriptor) => {
+      counts.codes.push(descriptor.code);
+      return call(descriptor);
     });
     wrap(device, 'createComputePipelineAsync', (call) => (descriptor) => {
       counts.asynchronous += 1;
@@ -75,5 +88,5 @@ export async function spied(options: WebGpuOptions = {}): Promise<Spied> {
       return buffer;
     });
   });
-  return { backend: await webgpu({ ...options, adapter }), device: found!, counts };
+  return { backend: await webgpu({ gpu: gpu(), ...options, adapter }), device: found!, counts };
 }

@@ -12,6 +12,7 @@ import type { Dispatch } from './loop.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
 import { settle } from './scalar.ts';
 import type { Shader } from './shader.ts';
+import type { Choice } from '../tuning.ts';
 
 /** A batch of products, sides and result as code. */
 interface Product {
@@ -44,7 +45,9 @@ export function isTiled(kernel: RoutineKernel): boolean {
 const isTiledType = (dtype: DType): boolean =>
   dtype === 'float32' || dtype === 'float16' || dtype === 'bfloat16';
 
-function sizesOf(kernel: RoutineKernel): Pick<Product, 'batch' | 'm' | 'n' | 'k'> {
+type Sizes = Pick<Product, 'batch' | 'm' | 'n' | 'k'>;
+
+function sizesOf(kernel: RoutineKernel): Sizes {
   if (kernel.op === 'matmul') {
     const { shape } = kernel.results[0]!;
     return {
@@ -75,10 +78,15 @@ interface Tile {
   readonly depth: number;
   /** Rows and columns of one invocation. */
   readonly own: readonly [number, number];
+  /** What comes next is on its way while a tile is computed: twice the code, worth it where there is much to do. */
+  readonly ahead: boolean;
 }
-const huge: Tile = { rows: 128, columns: 128, depth: 8, own: [8, 8] };
-const large: Tile = { rows: 64, columns: 64, depth: 16, own: [4, 4] };
-const medium: Tile = { rows: 32, columns: 32, depth: 16, own: [2, 2] };
+const tiles = {
+  huge: { rows: 128, columns: 128, depth: 8, own: [8, 8], ahead: true },
+  large: { rows: 64, columns: 64, depth: 16, own: [4, 4], ahead: true },
+  medium: { rows: 32, columns: 32, depth: 16, own: [2, 2], ahead: false },
+} as const satisfies Record<string, Tile>;
+type TileName = keyof typeof tiles;
 /** Invocations along each side of a tile. */
 const side = 16;
 const invocations = side * side;
@@ -87,21 +95,49 @@ const invocations = side * side;
  * A larger tile computes more with what it reads: by its side's half in products for each number. It is taken if
  * there are enough of them to fill a device.
  */
-function tileFor({ batch, m, n }: Product): Tile {
-  const tiles = ({ rows, columns }: Tile): number =>
+function tileFor({ batch, m, n }: Sizes): TileName {
+  const count = ({ rows, columns }: Tile): number =>
     batch * Math.ceil(m / rows) * Math.ceil(n / columns);
-  if (tiles(huge) >= 128 && m > 64 && n > 64) return huge;
-  return tiles(large) >= 64 && m > 32 && n > 32 ? large : medium;
+  if (count(tiles.huge) >= 128 && m > 64 && n > 64) return 'huge';
+  return count(tiles.large) >= 64 && m > 32 && n > 32 ? 'large' : 'medium';
+}
+
+/** The tile that is likely the best, and what else a device may be faster with. */
+export function contractionDispatches(kernel: RoutineKernel, newShader: () => Shader): Dispatch[] {
+  const sizes = sizesOf(kernel);
+  const { batch, m, n, k } = sizes;
+  const usual = tileFor(sizes);
+  // Half-empty tiles need no measurement.
+  const names = (Object.keys(tiles) as TileName[]).filter(
+    (name) => name === usual || (m > tiles[name].rows / 2 && n > tiles[name].columns / 2),
+  );
+  const made = tiledDispatch(kernel, newShader(), tiles[usual]);
+  if (names.length === 1) return [made];
+  const rounded = [batch, m, n, k].map((size) => 2 ** Math.ceil(Math.log2(size)));
+  const byColumns = kernel.op === 'matmul' && isByColumns(kernel) ? ' columns' : '';
+  const choice: Choice = {
+    key: `${kernel.op} ${kernel.results[0]!.dtype} ${rounded.join('x')}${byColumns}`,
+    flops: 2 * batch * m * n * k,
+    variants: Object.fromEntries(
+      names.map((name) => [name, () => tiledDispatch(kernel, newShader(), tiles[name])]),
+    ),
+  };
+  return [{ ...made, choice }];
+}
+
+/** Whether neighbours in memory of a product's left side are along its rows. */
+function isByColumns({ inputs }: RoutineKernel): boolean {
+  const { strides } = inputs[0]!;
+  return Math.abs(strides.at(-2)!) < Math.abs(strides.at(-1)!);
 }
 
 /**
  * A row of the tile for each depth: the left side's numbers in vectors, as an invocation reads them, the right
- * side's one by one, since neighbours read neighbours. What comes next is on its way while a tile is computed.
+ * side's one by one, since neighbours read neighbours.
  */
-export function contractionDispatches(kernel: RoutineKernel, shader: Shader): Dispatch[] {
+function tiledDispatch(kernel: RoutineKernel, shader: Shader, tile: Tile): Dispatch {
   const p = productOf(kernel, shader);
-  const tile = tileFor(p);
-  const { depth } = tile;
+  const { depth, ahead } = tile;
   const [ownRows, ownColumns] = tile.own;
   const rowTiles = Math.ceil(p.m / tile.rows);
   const columnTiles = Math.ceil(p.n / tile.columns);
@@ -142,12 +178,12 @@ ${attached(kernel, shader)}
   const [fast, slow, fastSize] = p.leftByColumns
     ? ['mine', 'deep', vectors]
     : ['deep', 'mine', depth];
+  const leftAt = (k0: string): string => `leftVector(batch, m0 + mine * ${width}, ${k0} + deep)`;
+  const rightAt = (k0: string, i: string): string =>
+    `right(batch, ${k0} + ${i} / ${tile.columns}, n0 + ${i} % ${tile.columns})`;
   const bring = (k0: string): string[] => [
-    `nextA = leftVector(batch, m0 + mine * ${width}, ${k0} + deep);`,
-    ...brought.map((t) => {
-      const i = `(i32(lane) + ${t * invocations})`;
-      return `nextB${t} = right(batch, ${k0} + ${i} / ${tile.columns}, n0 + ${i} % ${tile.columns});`;
-    }),
+    `nextA = ${leftAt(k0)};`,
+    ...brought.map((t) => `nextB${t} = ${rightAt(k0, `(i32(lane) + ${t * invocations})`)};`),
   ];
   const body = [
     `let number = ${groupNumber(groups)};`,
@@ -160,14 +196,23 @@ ${attached(kernel, shader)}
     `let ${fast} = i32(lane) % ${fastSize};`,
     `let ${slow} = i32(lane) / ${fastSize};`,
     ...rows.flatMap((i) => columns.map((j) => `var c${i}_${j} = 0.0f;`)),
-    `var nextA: ${vector};`,
-    ...brought.map((t) => `var nextB${t}: f32;`),
-    ...bring('0'),
+    ...(ahead
+      ? [`var nextA: ${vector};`, ...brought.map((t) => `var nextB${t}: f32;`), ...bring('0')]
+      : []),
     `for (var k0 = 0; k0 < ${p.k}; k0 = k0 + ${depth}) {`,
-    `tileA[deep * ${stride} + mine] = nextA;`,
-    ...brought.map((t) => `tileB[lane + ${t * invocations}u] = ${b!}(nextB${t});`),
+    ...(ahead
+      ? [
+          `tileA[deep * ${stride} + mine] = nextA;`,
+          ...brought.map((t) => `tileB[lane + ${t * invocations}u] = ${b!}(nextB${t});`),
+        ]
+      : [
+          `tileA[deep * ${stride} + mine] = ${leftAt('k0')};`,
+          `for (var i = i32(lane); i < ${depth * tile.columns}; i = i + ${invocations}) {`,
+          `tileB[i] = ${b!}(${rightAt('k0', 'i')});`,
+          '}',
+        ]),
     'workgroupBarrier();',
-    ...bring(`k0 + ${depth}`),
+    ...(ahead ? bring(`k0 + ${depth}`) : []),
     `for (var k = 0; k < ${depth}; k = k + 1) {`,
     ...range(each).map(
       (v) => `let v${v} = vec${width}<f32>(tileA[k * ${stride} + row * ${each} + ${v}]);`,
@@ -189,7 +234,7 @@ ${attached(kernel, shader)}
       ),
     ),
   ];
-  return [{ code: shader.finish(invocations, body.join('\n')), grid: gridOf(groups) }];
+  return { code: shader.finish(invocations, body.join('\n')), grid: gridOf(groups) };
 }
 
 const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
@@ -244,19 +289,17 @@ function matmulProduct(kernel: RoutineKernel, shader: Shader): Product {
     return `${decode('batch', names, lead)}
 return ${shader.load(buffer, terms.join(' + '))};`;
   };
-  const { strides } = kernel.inputs[0]!;
   return {
     ...sizes,
     left: element(0, 'm', 'k'),
     right: element(1, 'k', 'n'),
-    leftByColumns: Math.abs(strides[rank - 2]!) < Math.abs(strides[rank - 1]!),
+    leftByColumns: isByColumns(kernel),
     place: `${decode('batch', names, lead)}
 let v${rowAxis} = m;
 let v${rowAxis + 1} = n;`,
   };
 }
 
-type Sizes = Pick<Product, 'batch' | 'm' | 'n' | 'k'>;
 const axisNames = (prefix: string, list: readonly number[]): string[] =>
   list.map((_, i) => `${prefix}${i}`);
 const flatIndex = (names: readonly string[], sizes: readonly number[]): string =>

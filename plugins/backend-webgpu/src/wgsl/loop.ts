@@ -5,6 +5,7 @@
  */
 import type { Instruction, LoopKernel } from '@hebb/compiler';
 import { isFloat, sizeOf } from '@hebb/core';
+import type { DType } from '@hebb/core';
 import { scalarFor } from './scalar.ts';
 import { applyScalar, combine, constant, identity } from './scalar.ts';
 import { typeName } from '../types.ts';
@@ -12,10 +13,13 @@ import { Values, statement, valueName } from './evaluate.ts';
 import type { CodeContext } from './evaluate.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
 import type { Shader } from './shader.ts';
+import type { Choice } from '../tuning.ts';
 
 export interface Dispatch {
   readonly code: string;
   readonly grid: readonly [number, number, number];
+  /** What else would compute the same. */
+  readonly choice?: Choice;
 }
 
 type Reduce = Extract<Instruction, { readonly op: 'reduce' }>;
@@ -206,46 +210,103 @@ function finish({ values }: CodeContext, x: Reduce | ArgReduce): string {
   return x.op === 'reduce' ? `let ${name} = a${x.id};` : `let ${name} = max(p${x.id}, 0);`;
 }
 
-/** Brings the accumulators of a workgroup together, halves onto halves. */
+/** Brings the accumulators of a workgroup together. */
 function together(context: CodeContext, x: Reduce | ArgReduce, width: number): string {
-  const { shader, values } = context;
-  const { use } = shader;
+  const dtype = x.op === 'reduce' ? x.dtype : context.values.dtype(x.arg);
+  return context.shader.hasSubgroups && dtype !== 'bool'
+    ? bySubgroups(context, x, dtype, width)
+    : byHalves(context, x, dtype, width);
+}
+
+/** One accumulator and another: the code that makes the first that of both. */
+function merge(
+  context: CodeContext,
+  x: Reduce | ArgReduce,
+  dtype: DType,
+  [best, bestAt]: readonly [string, string],
+  [other, otherAt]: readonly [string, string],
+): string {
+  if (x.op === 'reduce') {
+    return `${best} = ${combine(x.name, dtype, best, other, context.shader.use)};`;
+  }
+  const better = betterThan(context, x, other, otherAt, best, bestAt);
+  return `if (${otherAt} >= 0 && (${bestAt} < 0 || ${better})) { ${best} = ${other}; ${bestAt} = ${otherAt}; }`;
+}
+
+/** Memory in which the invocations of a workgroup meet. */
+function declareShared(
+  { shader }: CodeContext,
+  x: Reduce | ArgReduce,
+  dtype: DType,
+  width: number,
+) {
   const [shared, places] = [`shared${x.id}`, `places${x.id}`];
-  const dtype = x.op === 'reduce' ? x.dtype : values.dtype(x.arg);
   shader.global(
     `var<workgroup> ${shared}: array<${typeName(scalarFor(x.name, dtype))}, ${width}>;`,
   );
-  const lines = [`${shared}[lane] = a${x.id};`];
-  if (x.op === 'argreduce') {
-    shader.global(`var<workgroup> ${places}: array<i32, ${width}>;`);
-    lines.push(`${places}[lane] = p${x.id};`);
-  }
-  lines.push(
+  if (x.op === 'argreduce') shader.global(`var<workgroup> ${places}: array<i32, ${width}>;`);
+  return { shared, places, isSearch: x.op === 'argreduce' };
+}
+
+/** Within subgroups without memory, in turns over each bit of the lane's number; then over the subgroups. */
+function bySubgroups(
+  context: CodeContext,
+  x: Reduce | ArgReduce,
+  dtype: DType,
+  width: number,
+): string {
+  const { id } = x;
+  context.shader.useSubgroups();
+  const { shared, places, isSearch } = declareShared(context, x, dtype, width);
+  const own = [`a${id}`, `p${id}`] as const;
+  const lines = [
+    `for (var bit${id} = 1u; bit${id} < subgroupSize; bit${id} = bit${id} * 2u) {`,
+    `let other${id} = subgroupShuffleXor(a${id}, bit${id});`,
+    ...(isSearch ? [`let otherAt${id} = subgroupShuffleXor(p${id}, bit${id});`] : []),
+    merge(context, x, dtype, own, [`other${id}`, `otherAt${id}`]),
+    '}',
+    'if (subgroupLane == 0u) {',
+    `${shared}[subgroup] = a${id};`,
+    ...(isSearch ? [`${places}[subgroup] = p${id};`] : []),
+    '}',
     'workgroupBarrier();',
-    `for (var half${x.id} = ${width / 2}u; half${x.id} > 0u; half${x.id} = half${x.id} / 2u) {`,
-    `if (lane < half${x.id}) {`,
-  );
-  const other = `lane + half${x.id}`;
-  if (x.op === 'reduce') {
-    lines.push(
-      `${shared}[lane] = ${combine(x.name, dtype, `${shared}[lane]`, `${shared}[${other}]`, use)};`,
-    );
-  } else {
-    const better = betterThan(
+    `a${id} = ${shared}[0];`,
+    ...(isSearch ? [`p${id} = ${places}[0];`] : []),
+    `for (var s${id} = 1u; s${id} < subgroupCount; s${id} = s${id} + 1u) {`,
+    merge(context, x, dtype, own, [`${shared}[s${id}]`, `${places}[s${id}]`]),
+    '}',
+  ];
+  return [...lines, finish(context, x)].join('\n');
+}
+
+/** In memory of the workgroup, halves onto halves. */
+function byHalves(
+  context: CodeContext,
+  x: Reduce | ArgReduce,
+  dtype: DType,
+  width: number,
+): string {
+  const { id } = x;
+  const { shared, places, isSearch } = declareShared(context, x, dtype, width);
+  const other = `lane + half${id}`;
+  const lines = [
+    `${shared}[lane] = a${id};`,
+    ...(isSearch ? [`${places}[lane] = p${id};`] : []),
+    'workgroupBarrier();',
+    `for (var half${id} = ${width / 2}u; half${id} > 0u; half${id} = half${id} / 2u) {`,
+    `if (lane < half${id}) {`,
+    merge(
       context,
       x,
-      `${shared}[${other}]`,
-      `${places}[${other}]`,
-      `${shared}[lane]`,
-      `${places}[lane]`,
-    );
-    lines.push(
-      `if (${places}[${other}] >= 0 && (${places}[lane] < 0 || ${better})) {`,
-      `${shared}[lane] = ${shared}[${other}]; ${places}[lane] = ${places}[${other}]; }`,
-    );
-  }
-  values.define(x.id, x.dtype);
-  const source = x.op === 'reduce' ? `${shared}[0]` : `max(${places}[0], 0)`;
-  lines.push('}', 'workgroupBarrier();', '}', `let ${valueName(x.id)} = ${source};`);
-  return lines.join('\n');
+      dtype,
+      [`${shared}[lane]`, `${places}[lane]`],
+      [`${shared}[${other}]`, `${places}[${other}]`],
+    ),
+    '}',
+    'workgroupBarrier();',
+    '}',
+  ];
+  context.values.define(id, x.dtype);
+  const source = isSearch ? `max(${places}[0], 0)` : `${shared}[0]`;
+  return [...lines, `let ${valueName(id)} = ${source};`].join('\n');
 }

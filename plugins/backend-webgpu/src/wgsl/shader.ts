@@ -41,7 +41,7 @@ export class Shader {
   readonly #access: Access;
   readonly #helpers = new Set<string>();
   readonly #globals: string[] = [];
-  readonly #extensions = new Set<string>();
+  #usesSubgroups = false;
 
   constructor(access: Access) {
     this.#access = access;
@@ -100,9 +100,13 @@ export class Shader {
     return `${name}[${from(start, index)}] = ${value};`;
   }
 
-  /** A line at the head of the module: `enable …;`. */
-  extension(line: string): void {
-    this.#extensions.add(line);
+  get hasSubgroups(): boolean {
+    return this.#access.subgroups;
+  }
+
+  /** The entry point knows `subgroupSize`, `subgroupLane`, `subgroup` and `subgroupCount` then. */
+  useSubgroups(): void {
+    this.#usesSubgroups = true;
   }
 
   /** A declaration outside all functions. */
@@ -116,15 +120,27 @@ export class Shader {
       { length: this.#access.depth },
       (_, d) => `@group(1) @binding(${d}) var<uniform> step${d}: vec4<i32>;`,
     );
+    const parameters = [
+      '@builtin(workgroup_id) group: vec3<u32>',
+      '@builtin(local_invocation_index) lane: u32',
+      ...(this.#usesSubgroups
+        ? [
+            '@builtin(subgroup_size) subgroupSize: u32',
+            '@builtin(subgroup_invocation_id) subgroupLane: u32',
+            '@builtin(subgroup_id) subgroup: u32',
+            '@builtin(num_subgroups) subgroupCount: u32',
+          ]
+        : []),
+    ];
     return [
       ...(this.#access.usesHalves ? ['enable f16;'] : []),
-      ...this.#extensions,
+      ...(this.#usesSubgroups ? ['enable subgroups;', 'requires subgroup_id;'] : []),
       ...this.#access.declarations(),
       ...steps,
       helperCode(this.#helpers),
       ...this.#globals,
       `@compute @workgroup_size(${workgroupSize})
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
+fn main(${parameters.join(', ')}) {
 ${body}
 }
 `,
