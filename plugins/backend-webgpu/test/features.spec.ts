@@ -64,7 +64,7 @@ describe('reductions through subgroups', () => {
       whole('int32').argmax(0),
       whole('uint32').max(),
       whole('int64').mul(whole('int64')).sum(),
-      x.gt(0).to("int32").max([1]),
+      x.gt(0).to('int32').max([1]),
     ];
     return Promise.all(results.map(values));
   };
