@@ -41,7 +41,7 @@ const picture = (page: Page, selector: string): Promise<string> =>
   page
     .locator(selector)
     .first()
-    .evaluate<string, HTMLCanvasElement>((canvas) => canvas.toDataURL());
+    .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
 async function changed(page: Page, selector: string, before: string): Promise<void> {
   while ((await picture(page, selector)) === before) await page.waitForTimeout(50);
 }
