@@ -45,6 +45,12 @@ describe('a run that is resumed', () => {
     ['with checkpoints between epochs', {}, 1000],
     ['with a plateau schedule', { schedule: plateau() }, 1],
     ['in float16', { precision: 'float16' }, 1],
+    // Overflows first, so that steps are left out, then grows again.
+    [
+      'in float16 with a scale on the move',
+      { precision: { dtype: 'float16', lossScale: { initial: 2 ** 22, interval: 2 } } },
+      1,
+    ],
   ];
   it.each(variants)(
     'ends as if it had not been interrupted: %s',

@@ -408,6 +408,38 @@ describe('mixed precision', () => {
     expect(await run(0.5)).toEqual([0, 1024, 1, 1]);
   });
 
+  it('moves its scale as GradScaler of PyTorch does', async () => {
+    // `_amp_update_scale_` in words: an overflow multiplies by the backoff and starts the count anew; the
+    // count reaching the interval multiplies by the growth, unless that is infinite.
+    const model = { scale: 2 ** 126, count: 0, skipped: 0 };
+    const scaler = new LossScaler({ initial: 2 ** 126, interval: 3 });
+    const judge = compile((g: Tensor, counts: Tensor) => scaler.judge([g, g.mul(0)], counts));
+    const finite = [1, 1, 1, 0, 1, 1, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1];
+    for (const [i, good] of finite.entries()) {
+      const bad = i % 2 === 0 ? NaN : -Infinity;
+      expect(await (await judge(tensor([0.5, good === 1 ? 2 : bad]), tensor(true))).item()).toBe(
+        good,
+      );
+      if (good === 0) {
+        model.scale *= 0.5;
+        model.count = 0;
+        model.skipped += 1;
+      } else if (++model.count === 3) {
+        if (model.scale * 2 < 2 ** 128) model.scale *= 2;
+        model.count = 0;
+      }
+      const [scale, count, skipped] = await Promise.all(
+        [scaler.scale, scaler.sound, scaler.skipped].map((v) => v.peek().item()),
+      );
+      expect({ scale, count, skipped }).toEqual(model);
+    }
+    // A call that only accumulates moves nothing.
+    await judge(tensor([NaN, 1]), tensor(false));
+    expect(await scaler.scale.peek().item()).toBe(model.scale);
+    const { scale } = new LossScaler();
+    expect(await scale.peek().item()).toBe(65536);
+  });
+
   it('ends a run whose gradients are never finite', async () => {
     class Root extends Module {
       forward(x: Tensor): Tensor {

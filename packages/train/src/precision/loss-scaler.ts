@@ -15,8 +15,10 @@ export interface LossScaleOptions {
 }
 
 /**
- * PyTorch's `GradScaler`: the loss is multiplied before differentiation, gradients are divided after it. A
- * step with a gradient that is not finite is left out and lowers the scale; enough sound steps raise it.
+ * PyTorch's `GradScaler`, with its defaults (`init_scale`, `growth_factor`, `backoff_factor` and
+ * `growth_interval` there): the loss is multiplied before differentiation, gradients are divided after it. A
+ * step with a gradient that is not finite is left out and lowers the scale; enough sound steps in a row raise it,
+ * as long as it stays finite. Works on every backend; a trainer's checkpoints keep it.
  */
 export class LossScaler {
   readonly #options: Required<LossScaleOptions>;
@@ -55,7 +57,10 @@ export class LossScaler {
     const run = this.sound.value.add(1);
     const grows = run.ge(interval);
     const scale = this.scale.value;
-    const next = where(good, where(grows, scale.mul(growth), scale), scale.mul(backoff));
+    const larger = scale.mul(growth);
+    // Never to infinity: every later step would be left out.
+    const raised = where(grows.and(larger.lt(Infinity)), larger, scale);
+    const next = where(good, raised, scale.mul(backoff));
     this.sound.value = where(
       counts,
       where(good.and(grows.not()), run, zeros([], 'int32')),
