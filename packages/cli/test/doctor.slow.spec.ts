@@ -2,10 +2,12 @@
  * What the doctor foretells beside what local workerd measures. Workerd enforces none of the limits: whether they
  * are kept is judged here, on both figures.
  */
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { cpu } from '@hebb/backend-cpu';
 import { init, manualSeed } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
@@ -17,6 +19,7 @@ import { storeFor } from '../src/ahead/index.ts';
 import { compileFunctions, main, writeCompiled } from '../src/index.ts';
 import { diagnose, limits } from '../src/doctor/index.ts';
 import type { Diagnosis, Row } from '../src/doctor/index.ts';
+import { root } from './workspace.ts';
 
 let out: string;
 beforeAll(async () => {
@@ -54,6 +57,22 @@ async function compiled(name: string, net: Sequential, shape: readonly number[])
   return { folder, built };
 }
 
+/**
+ * As a user runs it, in a Node of its own: what is measured in a test's own process is what Jest makes of the handler.
+ */
+async function diagnosed(folder: string, ...args: readonly string[]): Promise<Diagnosis> {
+  const json = `${folder}.json`;
+  const script = join(root, 'packages/cli/src/main.ts');
+  // Exit code 1 is a verdict.
+  await promisify(execFile)(process.execPath, [
+    ...['--conditions=@hebb/source', script, 'doctor', folder, '--measure', '--json', json],
+    ...args,
+  ]).catch((error: Error & { code?: number }) => {
+    if (error.code !== 1) throw error;
+  });
+  return JSON.parse(await readFile(json, 'utf8')) as Diagnosis;
+}
+
 const row = ({ rows }: Diagnosis, name: string): Row => {
   const found = rows.find((each) => each.name.startsWith(name));
   if (found === undefined) throw new Error(`no row ${name}`);
@@ -73,18 +92,22 @@ function expectNear({ value, measured }: Row, factor: number, slack: number): vo
   () => {
     it('foretells memory, processor time and start-up of a model that fits', async () => {
       const { folder } = await compiled('lenet', lenet(), [16, 1, 28, 28]);
-      const found = await diagnose(folder, { plan: 'free', measure: true });
+      const found = await diagnosed(folder);
       expect(found.rows.map(({ verdict }) => verdict)).not.toContain('over');
       expectNear(row(found, 'memory at rest'), 1.2, mebibyte);
-      expectNear(row(found, 'memory at 1 request'), 1.5, 8 * mebibyte);
-      expectNear(row(found, 'memory at 8 requests'), 1.5, 8 * mebibyte);
+      // What waits for the collector may have been collected when it was looked at: up to 16 MB are foretold, and
+      // the figure is a bound from above.
+      for (const name of ['memory at 1 request', 'memory at 8 requests']) {
+        expectNear(row(found, name), 1.5, 16 * mebibyte);
+        expect(row(found, name).measured).toBeLessThan(1.2 * row(found, name).value);
+      }
       // Times are those of a machine that is busy with other tests.
       expectNear(row(found, 'startup'), 3, 15);
       expectNear(row(found, 'cpu'), 3, 1);
     }, 120_000);
     it('foretells that bundled weights are in memory twice, and that this is over the limit', async () => {
       const { folder, built } = await compiled('wide', wide(62), [1, 1024]);
-      const found = await diagnose(folder, { plan: 'free', measure: true, concurrency: 4 });
+      const found = await diagnosed(folder, '--concurrency', '4');
       const rest = row(found, 'memory at rest');
       expect(rest.verdict).toBe('over');
       expect(rest.measured).toBeGreaterThan(limits.free.memory);
