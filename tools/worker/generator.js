@@ -1,5 +1,7 @@
 import { formatFiles, installPackagesTask, readJson, updateJson } from '@nx/devkit';
-// One template for `hebb create`, `hebb deploy` and this: Node strips its types.
+// One template for `hebb create`, `hebb deploy` and this. Node strips its types; the package's name would want it built
+// before a generator can run.
+// eslint-disable-next-line @nx/enforce-module-boundaries
 import { projectFiles, slug } from '../../packages/cli/src/deploy/template.ts';
 
 /**

@@ -13,7 +13,7 @@ import { cifar10 } from './cifar10.ts';
       expect(value(/^test accuracy/)).toBeGreaterThan(25);
       expect(value(/waited/)).toBeLessThan(10);
       expect(printed).toMatch(/8000 pictures to train on; .* so 2000 others/);
-      expect(await readFile(join(out, 'cifar10.svg'), 'utf8')).toContain('test pictures');
+      expect(await readFile(join(out, 'curves.svg'), 'utf8')).toContain('test pictures');
     }),
   120_000,
 );

@@ -103,7 +103,7 @@ async function learn(run: Run): Promise<void> {
     digits: 1,
     atMost: 10,
   });
-  await run.write('cifar10.svg', curves(records));
+  await run.write('curves.svg', curves(records), { alt: 'accuracy by epoch' });
   await ship(run, {
     name: 'cifar10',
     model: new Sequential(model, new Softmax(1)).eval(),

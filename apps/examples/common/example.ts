@@ -12,7 +12,7 @@ import { MissingData } from './data.ts';
 import { UsageError, helpText, parseOptions } from './options.ts';
 import type { OptionSpec, Options } from './options.ts';
 import { format, saveResult, shortfall, wanted } from './results.ts';
-import type { ExampleResult, Measure } from './results.ts';
+import type { ExampleResult, Measure, Picture } from './results.ts';
 
 export interface Run {
   readonly options: Options;
@@ -28,8 +28,11 @@ export interface Run {
   /** A condition that must hold. */
   check(holds: boolean, what: string): void;
   table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): void;
-  /** Writes a file into `out`, whole, and says where; returns its path. */
-  write(file: string, content: string | Uint8Array): Promise<string>;
+  /**
+   * Writes a file into `out`, whole, and says where; returns its path. A picture with a text is kept for the page of
+   * results.
+   */
+  write(file: string, content: string | Uint8Array, shown?: { alt: string }): Promise<string>;
 }
 
 export interface Example {
@@ -54,6 +57,7 @@ export async function execute(
   const measures: Measure[] = [];
   const notes: (readonly [string, string])[] = [];
   const failures: string[] = [];
+  const pictures: Picture[] = [];
   await mkdir(out, { recursive: true });
   await init(options.backend === 'cpu' ? cpu() : wasm({ threads: options.threads }));
   manualSeed(options.seed);
@@ -77,8 +81,9 @@ export async function execute(
       for (const row of rows) table.push([...row]);
       print(table.toString());
     },
-    async write(file, content) {
+    async write(file, content, shown) {
       const path = join(out, file);
+      if (shown !== undefined) pictures.push({ file, ...shown });
       await writeBytes(
         path,
         typeof content === 'string' ? new TextEncoder().encode(content) : content,
@@ -98,6 +103,7 @@ export async function execute(
     measures,
     notes,
     failures,
+    ...(pictures.length > 0 ? { pictures } : {}),
   };
 }
 
@@ -131,7 +137,7 @@ export async function main(example: Example, args = process.argv.slice(2)): Prom
     const result = await execute(example, options, say);
     say(summarize(result));
     if (result.failures.length > 0) process.exitCode = 1;
-    else if (isFullRun(options, example)) await saveResult(result);
+    else if (isFullRun(options, example)) await saveResult(result, join(outRoot, example.name));
   } catch (error) {
     process.stderr.write(
       `${example.name}: ${error instanceof Error ? error.message : String(error)}\n`,

@@ -1,5 +1,5 @@
 /** What an example found, as a record that the results table is made of. */
-import { mkdir, readFile, readdir } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { writeBytes } from '@hebb/data/node';
@@ -27,7 +27,22 @@ export interface ExampleResult {
   /** Facts without a number to compare: sizes, agreement, files. */
   readonly notes: readonly (readonly [what: string, said: string])[];
   readonly failures: readonly string[];
+  /** Kept for the page of results. */
+  readonly pictures?: readonly Picture[];
 }
+
+/** A curve or a grid that says more than a number. */
+export interface Picture {
+  readonly file: string;
+  /** What it shows. */
+  readonly alt: string;
+}
+
+/** Where pictures of the docs lie. */
+const images = fileURLToPath(new URL('../../../docs/images/', import.meta.url));
+
+/** The name of an example's picture among those of the docs. */
+export const imageOf = (name: string, { file }: Picture): string => `${name}-${file}`;
 
 /** The number as it is shown; no minus before a zero. */
 export const format = ({ value, unit, digits = 2 }: Measure): string =>
@@ -54,8 +69,12 @@ export function shortfall(measure: Measure): string | undefined {
 /** Results of full runs, kept in the repository. */
 const folder = fileURLToPath(new URL('../results/', import.meta.url));
 
-export async function saveResult(result: ExampleResult): Promise<void> {
+/** With copies of its pictures, which lie in `out`. */
+export async function saveResult(result: ExampleResult, out: string): Promise<void> {
   await mkdir(folder, { recursive: true });
+  for (const picture of result.pictures ?? []) {
+    await copyFile(join(out, picture.file), join(images, imageOf(result.name, picture)));
+  }
   const text = `${JSON.stringify(result, null, 2)}\n`;
   await writeBytes(join(folder, `${result.name}.json`), new TextEncoder().encode(text));
 }

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { arch, cpus, platform } from 'node:os';
 import { writeBytes } from '@hebb/data/node';
-import { format, wanted } from './results.ts';
+import { format, imageOf, wanted } from './results.ts';
 import type { ExampleResult } from './results.ts';
 
 const [begin, end] = ['<!-- results: begin -->', '<!-- results: end -->'] as const;
@@ -40,6 +40,13 @@ export function resultsTable(results: readonly ExampleResult[]): string {
   for (const { name, notes } of results) {
     const said = (pattern: RegExp): string => notes.find(([what]) => pattern.test(what))?.[1] ?? '';
     lines.push(row([name, said(/onnxruntime/i), said(/worker/i)]));
+  }
+  for (const result of results) {
+    for (const picture of result.pictures ?? []) {
+      const { name } = result;
+      lines.push('', `**${name}**: ${picture.alt}`, '');
+      lines.push(`![${name}: ${picture.alt}](images/${imageOf(name, picture)})`);
+    }
   }
   return lines.join('\n');
 }

@@ -110,7 +110,9 @@ async function run(run: Run): Promise<void> {
   });
 
   const grid = await trainer.generate(trainer.latents(100), { conditions: [digitsOf(each(100))] });
-  await run.write('digits.png', await pictureOf(grid));
+  await run.write('digits.png', await pictureOf(grid), {
+    alt: 'a hundred drawn digits, a row for each',
+  });
   const from = trainer.latents(numClasses, seed + 3);
   const ways = await trainer.interpolate(from, trainer.latents(numClasses, seed + 4), {
     conditions: [digitsOf(Int32Array.from({ length: 100 }, (_, i) => Math.floor(i / 10)))],
