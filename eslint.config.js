@@ -78,7 +78,13 @@ export default tseslint.config(
   },
   {
     // Configuration files and the worker's entry are read through their default export.
-    files: ['**/*.config.js', '*.js', 'tools/**/*.js', 'apps/*/src/**/*.{js,ts}', '**/test/global-*.ts'],
+    files: [
+      '**/*.config.js',
+      '*.js',
+      'tools/**/*.js',
+      'apps/*/src/**/*.{js,ts}',
+      '**/test/global-*.ts',
+    ],
     rules: { 'no-restricted-syntax': ['error', noDoubleAssertion] },
   },
 );
