@@ -16,9 +16,17 @@ const there = (await chromiumPath()) !== undefined;
 const inBrowser = there ? describe : describe.skip;
 const names = pages.map(({ name }) => name);
 
-/** The worker that owns the tensors; the others are its threads. */
-const tensorWorker = (page: Page): Worker =>
-  page.workers().find((worker) => /assets\/main-[^/]*\.js$/.test(worker.url()))!;
+/**
+ * Chooses WebGPU and gives the worker that owns its tensors (others are threads). Not one of
+ * `page.workers()`: the worker that was replaced stays there until the browser has ended it.
+ */
+async function chooseWebGpu(page: Page): Promise<Worker> {
+  const started = page.waitForEvent('worker', (worker) =>
+    /assets\/main-[^/]*\.js$/.test(worker.url()),
+  );
+  await choose(page, 'WebGPU');
+  return started;
+}
 
 inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
   let browser: Browser;
@@ -144,11 +152,11 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
 
   it('outlives a lost device', async () => {
     const { page, close } = await visit(browser, built.isolated, 'digit');
-    await choose(page, 'WebGPU');
+    const worker = await chooseWebGpu(page);
     await page.getByRole('button', { name: 'Sample of a 7' }).click();
     await page.locator('.answer').getByText('7').waitFor();
     // The next command finds the device gone, as when a driver is reset.
-    await tensorWorker(page).evaluate(`(() => {
+    await worker.evaluate(`(() => {
       const { createCommandEncoder } = GPUDevice.prototype;
       GPUDevice.prototype.createCommandEncoder = function (...args) {
         this.destroy();
@@ -167,12 +175,12 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     const { page, close } = await visit(browser, built.isolated, 'train');
     await page.getByLabel('Network', { exact: true }).selectOption('One layer, linear');
     await page.getByRole('img', { name: /: 10 of 28/ }).waitFor();
-    await choose(page, 'WebGPU');
+    const worker = await chooseWebGpu(page);
     await page
       .getByRole('status')
       .getByText(/^Random weights\.$/)
       .waitFor();
-    await tensorWorker(page).evaluate(`(() => {
+    await worker.evaluate(`(() => {
       const { createShaderModule } = GPUDevice.prototype;
       GPUDevice.prototype.createShaderModule = function (descriptor) {
         return createShaderModule.call(this, { ...descriptor, code: descriptor.code + ' nonsense' });

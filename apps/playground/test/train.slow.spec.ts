@@ -10,6 +10,7 @@ import {
 import { digits, ndarray, writeIdx } from '@hebb/data';
 import { onnxRuntime } from '@hebb/onnx/node';
 import type { Browser, Page } from 'playwright-core';
+import { drawnDigits } from '../src/digits/data.ts';
 import { accessibility, buildSite, choose, shoot, visit } from './site.ts';
 import type { Built } from './site.ts';
 
@@ -20,6 +21,18 @@ const inBrowser = there ? describe : describe.skip;
 async function number(page: Page, name: string): Promise<number> {
   const text = await page.locator('.readout', { hasText: name }).locator('dd').textContent();
   return Number(text!.replace(/[,%]/g, '').trim().replace('–', 'NaN'));
+}
+
+/** What the page says of its test images: [what each is, what the network reads]. */
+async function readings(page: Page): Promise<(readonly [number, number])[]> {
+  const tiles = page.getByRole('group', { name: 'Test images' }).getByRole('button');
+  const names = await tiles.evaluateAll((buttons) =>
+    buttons.map((button) => button.getAttribute('aria-label') ?? ''),
+  );
+  return names.map((name) => {
+    const [, is, read] = /^A (\d), read as (\d), \d+ % sure$/.exec(name)!;
+    return [Number(is), Number(read)] as const;
+  });
 }
 
 /** Waits until a number of the progress panel is beyond a limit. */
@@ -62,7 +75,11 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(before).toBeLessThan(35);
     await press(page, 'Train');
     const loss = await until(page, 'Loss', (value) => value > 0);
-    await until(page, 'Test accuracy', (value) => value > 90);
+    // Clear of the 90 % asked for below: what is learnt until the pause may cost a little.
+    await until(page, 'Test accuracy', (value) => value > 93);
+    // Pictures of a network that reads: of 24 test images nearly all.
+    while ((await readings(page)).filter(([is, read]) => is === read).length <= 19)
+      await page.waitForTimeout(50);
     expect(await number(page, 'Images a second')).toBeGreaterThan(0);
     await press(page, 'Pause');
     await page.getByRole('status').getByText('Paused.').waitFor();
@@ -90,15 +107,15 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     await until(page, 'Step', (value) => value === paused + 2);
     expect(Math.abs((await number(page, 'Test accuracy')) - accuracy)).toBeLessThan(0.5);
 
-    // Pictures of a network that reads: of 24 test images nearly all.
-    const right = page.getByRole('group', { name: 'Test images' }).getByRole('button');
-    const names = await right.evaluateAll((tiles) =>
-      tiles.map((tile) => tile.getAttribute('aria-label') ?? ''),
-    );
-    const read = names.map((name) => /^A (\d), read as (\d), \d+ % sure$/.exec(name)!);
-    expect(read.filter(([, wanted, given]) => wanted === given).length).toBeGreaterThan(19);
-    await right.nth(5).click();
-    expect(await right.nth(5).getAttribute('aria-pressed')).toBe('true');
+    await page
+      .getByRole('status')
+      .getByText(`Step ${paused + 2}: loss`)
+      .waitFor();
+    const read = await readings(page);
+    expect(read).toHaveLength(24);
+    const sixth = page.getByRole('group', { name: 'Test images' }).getByRole('button').nth(5);
+    await sixth.click();
+    expect(await sixth.getAttribute('aria-pressed')).toBe('true');
     expect(await page.locator('.layers h3').allTextContents()).toContain(
       'Convolution 2 16 maps of 14 × 14',
     );
@@ -107,7 +124,20 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     await press(page, 'Export ONNX');
     const file = await waiting;
     expect(file.suggestedFilename()).toBe('digits.onnx');
-    expect(await judged(await readFile(await file.path()))).toBeGreaterThan(0.85);
+    const exported = await readFile(await file.path());
+    const count = 100;
+    const unseen = digits({ count, seed: 77 }).batch(
+      Int32Array.from({ length: count }, (_, i) => i),
+    );
+    const answers = await readByOnnxRuntime(
+      exported,
+      Float32Array.from(unseen.image.data as Uint8Array, (value) => value / 255),
+    );
+    const hits = answers.filter((answer, i) => answer === Number(unseen.label.data[i]));
+    expect(hits.length / count).toBeGreaterThan(0.85);
+    // What the page says under its test images is what the exported network says.
+    const shown = drawnDigits(1).test.images.subarray(0, 24 * 784);
+    expect(read.map(([, answer]) => answer)).toEqual(await readByOnnxRuntime(exported, shown));
 
     // The other page reads drawings with it.
     await press(page, 'Draw for it');
@@ -191,11 +221,12 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     await press(page, 'Train');
     await until(page, 'Test accuracy', (accuracy) => accuracy > 60);
     await press(page, 'Pause');
-    await choose(page, 'WASM');
-    // From the newest state that the page was given.
-    const status = page.getByRole('status').getByText(/^Goes on from step \d+\.$/);
-    const step = Number(/\d+/.exec((await status.textContent())!)![0]);
+    await page.getByRole('status').getByText('Paused.').waitFor();
+    const step = await number(page, 'Step');
     expect(step).toBeGreaterThan(0);
+    await choose(page, 'WASM');
+    // From where it paused: the page has the state once it says so.
+    await page.getByRole('status').getByText(`Goes on from step ${step}.`).waitFor();
     await press(page, 'Step');
     await until(page, 'Step', (value) => value === step + 1);
     expect(await number(page, 'Test accuracy')).toBeGreaterThan(40);
@@ -214,22 +245,17 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
   }, 120_000);
 });
 
-/** Share of drawn digits that ONNX Runtime reads rightly with the exported file. */
-async function judged(bytes: Uint8Array): Promise<number> {
-  const count = 100;
-  const { image, label } = digits({ count, seed: 77 }).batch(
-    Int32Array.from({ length: count }, (_, i) => i),
-  );
+/** What ONNX Runtime reads in images of 784 pixels from 0 to 1 with the exported file. */
+async function readByOnnxRuntime(bytes: Uint8Array, data: Float32Array): Promise<number[]> {
+  const count = data.length / 784;
   const session = await (await onnxRuntime()).load(bytes);
-  const data = Float32Array.from(image.data as Uint8Array, (value) => value / 255);
   const input = { name: 'image', dtype: 'float32' as const, shape: [count, 1, 28, 28], data };
   const { probabilities } = await session.run({ image: input });
   await session.release();
   const values = Array.from(probabilities!.data as Float32Array);
-  const hits = Array.from(label.data as Uint8Array).filter((wanted, i) => {
+  return Array.from({ length: count }, (_, i) => {
     const row = values.slice(10 * i, 10 * i + 10);
     expect(row.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 4);
-    return row.indexOf(Math.max(...row)) === wanted;
+    return row.indexOf(Math.max(...row));
   });
-  return hits.length / count;
 }

@@ -87,7 +87,8 @@ const there = (await chromiumPath()) !== undefined;
     losses.slice(0, 30).forEach((loss, i) => expect(loss / wanted[i]!).toBeCloseTo(1, 3));
     expect(losses.at(-1)).toBeLessThan(losses[0]! / 4);
     expect(accuracy).toBeGreaterThan(0.95);
-    expect(held[1]).toBe(held[0]);
+    // A value or two may wait for the collector at either time; a leak would be one a step.
+    expect(held[1] - held[0]).toBeLessThanOrEqual(2);
   });
 
   it('says that the device is lost, and another one goes on', async () => {

@@ -40,6 +40,8 @@ export function mount(root: HTMLElement, services: Services): void {
   const { signal } = services;
   let seed = 1;
   let running = false;
+  /** Settles when the last run has said all: its final numbers, pictures and state are here. */
+  let finished = Promise.resolve();
   let kept: Snapshot | undefined;
   let told = 0;
 
@@ -98,13 +100,20 @@ export function mount(root: HTMLElement, services: Services): void {
         services.say(`Goes on from step ${resumed.step}.`);
         drawView(await api.view());
       }
-      if (running) void services.attempt(run);
+      if (running) train();
     },
-    gone: () => enable(false),
+    gone: () => {
+      enable(false);
+      // What a worker that is gone had to say never comes.
+      finished = Promise.resolve();
+    },
   });
 
   // Controls
-  const go = button('Train', () => (running ? pause() : start()), { kind: 'primary', class: 'go' });
+  const go = button('Train', () => (running ? void pause() : start()), {
+    kind: 'primary',
+    class: 'go',
+  });
   const step = button('Step', () => void services.attempt(stepOnce));
   const again = button('Reset', () => {
     seed += 1;
@@ -149,14 +158,18 @@ export function mount(root: HTMLElement, services: Services): void {
     if (work.api === undefined) return;
     running = true;
     showRunning();
-    void services.attempt(run);
+    train();
   }
 
-  function pause(): void {
+  function train(): void {
+    finished = services.attempt(run);
+  }
+
+  async function pause(): Promise<void> {
     running = false;
     showRunning();
-    void services.attempt(async () => work.api?.pause());
-    services.say('Paused.');
+    await services.attempt(async () => work.api?.pause());
+    await finished;
   }
 
   async function run(): Promise<void> {
@@ -164,6 +177,7 @@ export function mount(root: HTMLElement, services: Services): void {
     if (api === undefined) return;
     try {
       await api.run(proxy(events));
+      if (!running && work.api === api) services.say('Paused.');
     } catch (error) {
       // A lost device starts again where it was; everything else ends here.
       if (work.api !== api || !services.isLoss(error)) {
@@ -224,7 +238,9 @@ export function mount(root: HTMLElement, services: Services): void {
 
   async function rebuild(): Promise<void> {
     if (work.api === undefined) return;
-    if (running) pause();
+    kept = undefined;
+    if (running) await pause();
+    if (work.api === undefined) return;
     kept = undefined;
     source.textContent = `Learns from ${await work.api.build(settings())}.`;
     await showStart();
@@ -232,6 +248,7 @@ export function mount(root: HTMLElement, services: Services): void {
   }
 
   async function stepOnce(): Promise<void> {
+    await finished;
     const { api } = work;
     if (api === undefined) return;
     const started = performance.now();

@@ -26,7 +26,8 @@ export function create() {
   const alone = exclusive();
   let data: DigitSets | undefined;
   let session: Session | undefined;
-  let running = false;
+  /** The run that goes on; a new one may begin while the last still says how it ended. */
+  let running: symbol | undefined;
   let sample = 0;
 
   const current = (): Session => {
@@ -62,18 +63,19 @@ export function create() {
     snapshot: (): Promise<Snapshot> => alone(() => current().snapshot()),
     onnx: (): Promise<Uint8Array> => alone(() => current().onnx()),
     pause(): void {
-      running = false;
+      running = undefined;
     },
     /** Trains until `pause`; resolves then. */
     async run(events: Events): Promise<void> {
-      if (running) return;
-      running = true;
+      if (running !== undefined) return;
+      const own = (running = Symbol('run'));
       let steps = 1;
       let viewed = -Infinity;
       let nextTest = 0;
-      let kept = performance.now();
+      // The first state comes with the first test: a page that shows progress can go on from it.
+      let kept = -Infinity;
       try {
-        while (running) {
+        while (running === own) {
           const started = performance.now();
           const burst = await alone(() => current().burst(steps));
           const ended = performance.now();
@@ -106,7 +108,7 @@ export function create() {
         events.view(await alone(() => current().view(sample)));
         events.snapshot(await alone(() => current().snapshot()));
       } finally {
-        running = false;
+        if (running === own) running = undefined;
       }
     },
   };
