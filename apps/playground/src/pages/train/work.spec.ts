@@ -56,6 +56,20 @@ describe('the loop of the training page', () => {
     expect((await other.test()).loss).toBe((await work.test()).loss);
   }, 30_000);
 
+  it('begins a new run while the last says how it ended', async () => {
+    const work = create();
+    await work.build(settings);
+    const first = train(work, 1);
+    // At its first burst it was told to pause; here its last test and picture are still to come.
+    while ((await work.test()).step === 0);
+    const second = train(work, 4);
+    expect((await first).bursts).toHaveLength(1);
+    const { bursts, snapshots } = await second;
+    expect(bursts).toHaveLength(4);
+    // There is a state to go on from since the first burst.
+    expect(snapshots[0]!.step).toBe(bursts[0]!.step);
+  }, 30_000);
+
   it('changes the rate of the network that runs', async () => {
     const work = create();
     await work.build(settings);
