@@ -80,7 +80,10 @@ describe('diff', () => {
   });
   it('refuses an unknown runtime', async () => {
     const { code, err } = await hebb('diff', model, '--random', '--b', 'torch');
-    expect([code, err]).toEqual([2, expect.stringMatching(/there is cpu, wasm, webgpu, onnxruntime-web/)]);
+    expect([code, err]).toEqual([
+      2,
+      expect.stringMatching(/there is cpu, wasm, webgpu, onnxruntime-web/),
+    ]);
   });
 });
 
