@@ -3,6 +3,7 @@ import { init } from '@hebb/core';
 import { wasm } from '@hebb/backend-wasm';
 import { load, memoryBelow, startWorker, withBareWorker } from '@hebb/edge/node';
 import type { LoadReport } from '@hebb/edge/node';
+import type { Sequential } from '@hebb/nn';
 import { measureEdgeCold } from './cold.ts';
 import type { EdgeCold } from './cold.ts';
 import { askClassifier, askDecoder } from './loads.ts';
@@ -50,39 +51,34 @@ export async function measureEdge(options: EdgeOptions): Promise<EdgeResult> {
   const loads: EdgeLoad[] = [];
   // What wrangler puts between takes longer than the model: enough to compare, not to wait for.
   const fewer = { ...options, requests: Math.ceil(requests / 5) };
-  if (wants('lenet')) {
-    const net = leNet();
-    const directory = await writeClassifier('lenet', net, [1, 28, 28]);
-    const ask = await askClassifier(net, [1, 28, 28]);
-    const variants = [
-      { name: 'JSON', asking: ask('plain', 'json') },
-      { name: 'JSON, batched', asking: ask('batched', 'json') },
-      { name: 'binary', asking: ask('plain', 'binary') },
-      { name: 'binary, batched', asking: ask('batched', 'binary') },
-    ];
-    loads.push(...(await onBareWorkerd('lenet', directory, variants, options)));
+  /** A classifier on bare workerd in each form given, and behind wrangler with and without its cache. */
+  const classify = async (
+    name: string,
+    net: Sequential,
+    shape: readonly number[],
+    { forms, on }: { forms: readonly ('json' | 'binary')[]; on: typeof options },
+  ): Promise<void> => {
+    const directory = await writeClassifier(name, net, shape);
+    const ask = await askClassifier(net, shape);
+    const variants = forms.flatMap((form) => {
+      const said = form === 'json' ? 'JSON' : form;
+      return [
+        { name: said, asking: ask('plain', form) },
+        { name: `${said}, batched`, asking: ask('batched', form) },
+      ];
+    });
+    loads.push(...(await onBareWorkerd(name, directory, variants, on)));
     // The Cache API of local workerd is wrangler's.
     const cached = [
       { name: 'binary, by wrangler', asking: ask('plain', 'binary') },
       { name: 'binary, by wrangler, cached', asking: ask('cached', 'binary') },
     ];
-    loads.push(...(await onWrangler('lenet', directory, cached, fewer)));
+    loads.push(...(await onWrangler(name, directory, cached, fewer)));
+  };
+  if (wants('lenet')) {
+    await classify('lenet', leNet(), [1, 28, 28], { forms: ['json', 'binary'], on: options });
   }
-  if (wants('wide')) {
-    const net = wide();
-    const directory = await writeClassifier('wide', net, [784]);
-    const ask = await askClassifier(net, [784]);
-    const variants = [
-      { name: 'binary', asking: ask('plain', 'binary') },
-      { name: 'binary, batched', asking: ask('batched', 'binary') },
-    ];
-    loads.push(...(await onBareWorkerd('wide', directory, variants, fewer)));
-    const cached = [
-      { name: 'binary, by wrangler', asking: ask('plain', 'binary') },
-      { name: 'binary, by wrangler, cached', asking: ask('cached', 'binary') },
-    ];
-    loads.push(...(await onWrangler('wide', directory, cached, fewer)));
-  }
+  if (wants('wide')) await classify('wide', wide(), [784], { forms: ['binary'], on: fewer });
   if (wants('decoder')) {
     const model = decoder();
     const directory = await writeDecoder(model);

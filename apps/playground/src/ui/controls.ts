@@ -127,6 +127,14 @@ export function readout(name: string): { element: HTMLElement; set(text: string)
   };
 }
 
+/** Readouts side by side. */
+export const readoutList = (numbers: Readonly<Record<string, { element: HTMLElement }>>) =>
+  el(
+    'dl',
+    { class: 'readouts' },
+    Object.values(numbers).map(({ element }) => element),
+  );
+
 /** A card with a heading. */
 export function panel(
   title: string,

@@ -1,5 +1,6 @@
 /** Rate limits: who counts is the platform, which sees all isolates. */
 import type { MiddlewareHandler } from 'hono';
+import { nameOfKey } from '../digest.ts';
 import { RequestError } from '../error.ts';
 import type { State } from '../router.ts';
 import { bearerOf } from './keys.ts';
@@ -21,16 +22,14 @@ export interface RateLimitOptions {
   readonly onError?: (error: unknown, request: Request) => void;
 }
 
-/** The sender: half the digest of its key, so that no secret leaves the worker, or where it calls from. */
+/** The sender: a digest of its key, or where it calls from. */
 async function senderOf(request: Request): Promise<string> {
   const key = bearerOf(request);
   if (key === undefined) {
     const address = request.headers.get('cf-connecting-ip') ?? 'unknown';
     return `address:${address}`;
   }
-  const bytes = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(key));
-  const hex = Array.from(new Uint8Array(bytes, 0, 16), (x) => x.toString(16).padStart(2, '0'));
-  return `key:${hex.join('')}`;
+  return `key:${await nameOfKey(key)}`;
 }
 
 /** Answers 429 with `retry-after` where the limiter says so. */

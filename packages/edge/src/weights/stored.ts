@@ -6,7 +6,8 @@ import { Flight } from '../flight.ts';
 import { WeightsError } from './error.ts';
 import { checkManifest } from './manifest.ts';
 import type { StoredBlock, WeightsManifest } from './manifest.ts';
-import { decrypt, importKey, place, sha256 } from './place.ts';
+import { digestOf } from '../digest.ts';
+import { decrypt, importKey, place } from './place.ts';
 import { PieceReader, within } from './reader.ts';
 import type { WeightsStore } from './stores.ts';
 
@@ -214,7 +215,7 @@ class Loader {
       for (const { block, index } of run) {
         const bytes = placeOf(block, manifest, image) ?? stagingOf(staging, block.bytes);
         await reader.fill(bytes);
-        const digest = await sha256(bytes);
+        const digest = await digestOf(bytes);
         check();
         if (digest !== block.sha256) {
           throw new WeightsError(

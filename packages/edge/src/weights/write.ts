@@ -10,7 +10,8 @@ import type {
   StoredPart,
   WeightsManifest,
 } from './manifest.ts';
-import { cipherOf, importKey, sha256 } from './place.ts';
+import { digestOf } from '../digest.ts';
+import { cipherOf, importKey } from './place.ts';
 
 export interface StoreWeightsOptions {
   /** How float32 matrices are stored; everything else stays as it is. Default `raw`. */
@@ -50,7 +51,7 @@ export async function storeWeights(
   const plain = blocksOf(segments, image, blockBytes);
   const weights = rounded(image, segments);
   const sums: string[] = [];
-  for (const { bytes } of plain) sums.push(await sha256(bytes));
+  for (const { bytes } of plain) sums.push(await digestOf(bytes));
   const secret = key === undefined ? undefined : await importKey(key);
   const nonce = key === undefined ? undefined : await nonceOf(key, sums);
   const tag = key === undefined ? 0 : tagBytes;
@@ -66,12 +67,12 @@ export async function storeWeights(
       secret === undefined
         ? bytes
         : new Uint8Array(await crypto.subtle.encrypt(cipherOf(nonce!, index), secret, bytes));
-    const digest = secret === undefined ? sums[index]! : await sha256(stored);
+    const digest = secret === undefined ? sums[index]! : await digestOf(stored);
     last.blocks.push({ bytes: stored.length, sha256: digest, parts });
     last.pieces.push(stored);
     last.bytes += stored.length;
   }
-  const id = await sha256(new TextEncoder().encode(JSON.stringify(list.map((x) => x.blocks))));
+  const id = await digestOf(JSON.stringify(list.map((x) => x.blocks)));
   const objects = new Map<string, Uint8Array<ArrayBuffer>>();
   const described = list.map(({ blocks, pieces, bytes }, i): StoredObject => {
     const key = `${slug(built.plan.name)}/${id.slice(0, 16)}/${String(i).padStart(4, '0')}.bin`;

@@ -2,7 +2,7 @@ import type { Remote } from 'comlink';
 import type { Services } from '../../page.ts';
 import { bars } from '../../ui/bars.ts';
 import { chart } from '../../ui/chart.ts';
-import { panel, readout, select, slider } from '../../ui/controls.ts';
+import { panel, readout, readoutList, select, slider } from '../../ui/controls.ts';
 import { el, uniqueId } from '../../ui/dom.ts';
 import { playback } from '../../ui/playback.ts';
 import type { Api } from '../../worker/works.ts';
@@ -87,11 +87,7 @@ export function mount(root: HTMLElement, services: Services): void {
     size.element,
     lr.element,
     learning.element,
-    el(
-      'dl',
-      { class: 'readouts' },
-      Object.values(numbers).map((each) => each.element),
-    ),
+    readoutList(numbers),
     curve.element,
   );
 

@@ -1,7 +1,7 @@
 import type { Remote } from 'comlink';
 import type { Services } from '../../page.ts';
 import { chart } from '../../ui/chart.ts';
-import { button, panel, readout, select, slider, toggle } from '../../ui/controls.ts';
+import { button, panel, readout, readoutList, select, slider, toggle } from '../../ui/controls.ts';
 import { el } from '../../ui/dom.ts';
 import { playback } from '../../ui/playback.ts';
 import type { Api } from '../../worker/works.ts';
@@ -231,16 +231,7 @@ export function mount(root: HTMLElement, services: Services): void {
   });
 
   root.append(
-    el(
-      'div',
-      { class: 'row toolbar' },
-      play.element,
-      el(
-        'dl',
-        { class: 'readouts' },
-        Object.values(numbers).map((each) => each.element),
-      ),
-    ),
+    el('div', { class: 'row toolbar' }, play.element, readoutList(numbers)),
     el(
       'div',
       { class: 'grid toy' },

@@ -6,7 +6,7 @@ import { keepNetwork } from '../../digits/kept.ts';
 import { Layers } from '../../digits/layers.ts';
 import type { Services } from '../../page.ts';
 import { chart } from '../../ui/chart.ts';
-import { button, panel, readout, select, slider } from '../../ui/controls.ts';
+import { button, panel, readout, readoutList, select, slider } from '../../ui/controls.ts';
 import { el } from '../../ui/dom.ts';
 import { download } from '../../ui/download.ts';
 import { filePicker } from '../../ui/files.ts';
@@ -351,11 +351,7 @@ export function mount(root: HTMLElement, services: Services): void {
         panel(
           'Progress',
           {},
-          el(
-            'dl',
-            { class: 'readouts' },
-            Object.values(readouts).map(({ element }) => element),
-          ),
+          readoutList(readouts),
           el(
             'div',
             { class: 'grid curves' },
