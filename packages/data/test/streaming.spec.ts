@@ -130,8 +130,9 @@ describe('shardFiles', () => {
       expect(seen).toBe(64 * 128);
       expect(reads).toBe(64);
       expect(most).toBeLessThanOrEqual(2 ** 25);
-      // 32 MiB are kept; a batch, a file being read and what is not yet collected come on top.
-      expect(mib).toBeLessThan(192);
+      // 32 MiB are kept; a batch, a file being read and what V8 has not yet collected come on top
+      // (150 to 200 MiB seen). Keeping every file takes 512 and more: that is what must be told apart.
+      expect(mib).toBeLessThan(384);
     },
     30_000,
   );
