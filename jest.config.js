@@ -1,7 +1,10 @@
 /** One jest process for the whole workspace; `npm test -w packages/NAME` runs one project's own. */
 import { existsSync, readdirSync } from 'node:fs';
+import { testTimeout } from './jest.preset.js';
 
 export default {
+  // Jest takes it from here where it runs every project.
+  testTimeout,
   projects: ['packages', 'plugins', 'apps', 'tools']
     .flatMap((group) =>
       existsSync(group) ? readdirSync(group).map((name) => `${group}/${name}`) : [],

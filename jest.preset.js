@@ -19,10 +19,17 @@ const swc = {
   },
 };
 
+/**
+ * How long a test may take, in milliseconds: only to end one that hangs. Far above what any takes, so
+ * that a slow or busy machine fails none. The few that take minutes say their own.
+ */
+export const testTimeout = 180_000;
+
 /** @param {string} displayName @param {import('jest').Config} [more] */
 export const preset = (displayName, more = {}) => ({
   displayName,
   testEnvironment: 'node',
+  testTimeout,
   testEnvironmentOptions: { customExportConditions: ['@hebb/source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],

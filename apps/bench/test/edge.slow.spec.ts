@@ -49,7 +49,7 @@ it('loads a decoder and writes tables and charts; wrong answers would be counted
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 it('knows its cases', () => {
   expect(bench('edge', 'none').complaint).toBe('bench: no case none: lenet, wide, decoder, cold\n');

@@ -19,7 +19,7 @@ beforeAll(async () => {
   const all = Array.from(await net.forward(tensor(rows)).data(), Number);
   wanted = rows.map((_, i) => all.slice(i * 5, (i + 1) * 5));
   worker = await startWorker({ directory, conditions: ['@hebb/source'] });
-}, 120_000);
+});
 afterAll(async () => {
   await worker.stop();
   await rm(directory, { recursive: true, force: true });
@@ -81,7 +81,7 @@ describe('batching', () => {
     }
     await reset();
     expect(isRight(await sendRequest(worker.url, request('batched', 1)), 1)).toBe(true);
-  }, 20_000);
+  });
   it('lets a bad row fail alone', async () => {
     await reset(20);
     const bad = JSON.stringify({ input: [[999, ...rows[0]!.slice(1)]] });
@@ -173,4 +173,4 @@ it('answers what it can and refuses the rest at once, with when to come back', a
   expect(Buffer.from(page).toString()).toMatch(
     new RegExp(`hebb_errors_total\\{route="/predict",code="overloaded"\\} ${sent}\n`),
   );
-}, 30_000);
+});

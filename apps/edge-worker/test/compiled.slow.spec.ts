@@ -84,7 +84,7 @@ describe('a model of our own, compiled for batches of 1 and 3', () => {
     const model = await toOnnx(net, { input: { image: ['batch', 1, 28, 28] }, output: ['scores'] });
     directory = await writeCompiledProject(model, card, [{ batch: 1 }, { batch: 3 }]);
     worker = await startWorker({ directory, conditions });
-  }, 90_000);
+  });
   afterAll(async () => {
     await worker.stop();
     await rm(directory, { recursive: true, force: true });
@@ -153,7 +153,7 @@ describe('a model of our own, compiled for batches of 1 and 3', () => {
     } finally {
       await own.stop();
     }
-  }, 60_000);
+  });
   it('is small, and starts by itself on bare workerd', async () => {
     const size = await bundleSize({ directory, conditions });
     expect(size.wasm).toBeGreaterThan(0);
@@ -163,7 +163,7 @@ describe('a model of our own, compiled for batches of 1 and 3', () => {
     const first = await coldStart({ directory, conditions, path: '/predict', body, runs: 1 });
     const { answer } = await post(worker, body, 'application/json');
     expect(JSON.parse(first.answer)).toEqual(answer);
-  }, 60_000);
+  });
 });
 
 it('fits MobileNetV2 into 100 KB of compressed code, weights apart', async () => {
@@ -187,7 +187,7 @@ it('fits MobileNetV2 into 100 KB of compressed code, weights apart', async () =>
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}, 120_000);
+});
 
 const data =
   process.env['HEBB_MODELS'] ??
@@ -237,5 +237,5 @@ const present = existsSync(join(data, 'mnist-12'));
       await worker.stop();
       await rm(directory, { recursive: true, force: true });
     }
-  }, 90_000);
+  });
 });

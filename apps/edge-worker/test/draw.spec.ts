@@ -63,7 +63,7 @@ export default { fetch: (request) => handler.fetch(request) };
   const config = { name: 'draw-test', main: 'worker.js', compatibility_date: '2026-04-01' };
   await writeFile(join(directory, 'other.json'), JSON.stringify(config));
   worker = await startWorker({ directory, config: 'other.json', conditions: ['@hebb/source'] });
-}, 90_000);
+});
 afterAll(async () => {
   await worker.stop();
   await rm(directory, { recursive: true, force: true });

@@ -79,7 +79,7 @@ beforeAll(async () => {
   const configuration = { name: 'tuning', main: 'worker.js', compatibility_date: '2026-04-01' };
   await writeFile(join(directory, 'wrangler.json'), JSON.stringify(configuration));
   worker = await startWorker({ directory, conditions: ['@hebb/source'] });
-}, 90_000);
+});
 afterAll(async () => {
   await worker.stop();
   await rm(directory, { recursive: true, force: true });
@@ -118,4 +118,4 @@ it('learns in the worker as the library does in Node, and goes on from saved sta
   for (let i = 15; i < 30; i++) {
     expect((await ask('/step', { x, y: classes }))['loss']).toEqual([losses[i]]);
   }
-}, 60_000);
+});

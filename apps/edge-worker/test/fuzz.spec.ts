@@ -20,7 +20,7 @@ beforeAll(async () => {
   await init(cpu());
   directory = await writeTextProject();
   worker = await startWorker({ directory, conditions: ['@hebb/source'] });
-}, 120_000);
+});
 afterAll(async () => {
   await worker.stop();
   await rm(directory, { recursive: true, force: true });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   directory = await writeJobsProject();
   state = await mkdtemp(join(tmpdir(), 'hebb-jobs-'));
   worker = await start();
-}, 120_000);
+});
 afterAll(async () => {
   await worker.stop();
   await rm(directory, { recursive: true, force: true });
@@ -141,7 +141,7 @@ it('goes on after the runtime was killed', async () => {
   expect(await done(id)).toMatchObject({ finished: 60, errors: 0 });
   await expectRight(await results(id), rows);
   expect((await seen()).rows).toBeLessThanOrEqual(60 - left.finished);
-}, 60_000);
+});
 
 it('does the same as a workflow', async () => {
   const rows = Array.from({ length: 11 }, (_, i) => row(i, 3));
@@ -149,7 +149,7 @@ it('does the same as a workflow', async () => {
   const { id } = await submit(rows, '/flow');
   expect(await done(id, '/flow')).toMatchObject({ finished: 11, errors: 1 });
   await expectRight(await results(id, '/flow'), rows);
-}, 60_000);
+});
 
 it('refuses what is no job', async () => {
   const missing = await fetch(`${worker.url}/jobs/${'0'.repeat(32)}`);

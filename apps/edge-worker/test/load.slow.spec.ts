@@ -34,7 +34,7 @@ beforeAll(async () => {
     pictures.push(data);
     wanted.push(Float32Array.from(y, Number));
   }
-}, 60_000);
+});
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const isRight = (got: ArrayLike<number>, i: number): boolean =>

@@ -8,7 +8,7 @@ import { cpu } from '@hebb/backend-cpu';
 import { init, manualSeed, tensor, zeros } from '@hebb/core';
 import { startWorker } from '@hebb/edge/node';
 import type { LocalWorker } from '@hebb/edge/node';
-import { TextGenerator } from '@hebb/layers-transformer';
+import { SourceTextGenerator, TextGenerator } from '@hebb/layers-transformer';
 import { Linear } from '@hebb/nn';
 import type { Plan } from '@hebb/runtime';
 import OpenAI from 'openai';
@@ -23,7 +23,7 @@ beforeAll(async () => {
   directory = await writeTextProject();
   worker = await startWorker({ directory, conditions: ['@hebb/source'], logLevel: 'log' });
   client = new OpenAI({ baseURL: `${worker.url}/v1`, apiKey: keys[0]!, maxRetries: 0 });
-}, 120_000);
+});
 afterAll(async () => {
   await worker.stop();
   await rm(directory, { recursive: true, force: true });
@@ -130,7 +130,7 @@ describe('OpenAI’s client', () => {
     expect(data.map(({ embedding }) => embedding)).toEqual([[0, 0.25, 0.5], [0.25]]);
     const models: string[] = [];
     for await (const { id } of client.models.list()) models.push(id);
-    expect(models).toEqual(['gpt', 'recurrent']);
+    expect(models).toEqual(['gpt', 't5', 'recurrent']);
   });
   it('understands what is refused', async () => {
     const ask = (more: object) =>

@@ -26,7 +26,7 @@ beforeAll(async () => {
   }
   project = await writeStoredProject();
   worker = await start();
-}, 120_000);
+});
 afterAll(async () => {
   await worker.stop();
   await project.remove();
@@ -92,7 +92,7 @@ it('switches versions under load without a wrong or missing answer, and back', a
   expect(runs).toMatch(/2{50}/);
   expect(runs.slice(-100)).toBe('1'.repeat(100));
   await expect(admin('use', '3')).rejects.toThrow(/no version/);
-}, 60_000);
+});
 
 describe('faults', () => {
   /** Cold, with that fault; what a request gets, and what the operator is told. */
@@ -143,7 +143,7 @@ describe('faults', () => {
     for (let i = 0; answer.status !== 200 && i < 3; i++) answer = await ask();
     expect(distance(answer, 1)).toBeLessThan(1e-5);
     await admin('fault', 'none');
-  }, 60_000);
+  });
   // With and without a platform that lets the load go on.
   it.each(['m', 'alone'])(
     'a client that leaves while its request loads %s holds up nobody',
@@ -164,7 +164,6 @@ describe('faults', () => {
       for (let i = 0; answer.status === 504 && i < 3; i++) answer = await ask(model);
       expect(distance(answer, 1)).toBeLessThan(1e-5);
     },
-    30_000,
   );
   it('a runtime that is killed while it loads starts again', async () => {
     await admin('fault', 'slow');
@@ -178,7 +177,7 @@ describe('faults', () => {
     await worker.stop();
     worker = await start();
     expect(distance(await ask(), 1)).toBeLessThan(1e-5);
-  }, 60_000);
+  });
 });
 
 /** Processes of that name somewhere below. */

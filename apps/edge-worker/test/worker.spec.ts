@@ -92,7 +92,7 @@ describe('a model of our own', () => {
       labels,
       image,
     }));
-  }, 90_000);
+  });
   afterAll(async () => {
     await stop();
   });
@@ -200,7 +200,7 @@ const present = existsSync(join(data, 'mnist-12'));
     } finally {
       await stop();
     }
-  }, 90_000);
+  });
 });
 
 it('refuses to start around a file that is no model, and says so per request', async () => {
@@ -216,4 +216,4 @@ it('refuses to start around a file that is no model, and says so per request', a
   } finally {
     await stop();
   }
-}, 90_000);
+});

@@ -11,5 +11,4 @@ import { bert } from './bert.ts';
       // Of 1,500 words: ln 1500 = 7.3.
       expect(value(/hidden words$/)).toBeLessThan(6.5);
     }),
-  180_000,
 );

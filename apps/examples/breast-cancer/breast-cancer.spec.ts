@@ -35,5 +35,4 @@ it('chooses the highest threshold that finds enough', () => {
       expect(Number(metadata.get('threshold'))).toBeGreaterThan(0);
       expect(metadata.get('warning')).toMatch(/NO MEDICAL DEVICE/);
     }),
-  60_000,
 );

@@ -162,5 +162,4 @@ describe('the worker', () => {
       await rm(out, { recursive: true });
     }
   },
-  120_000,
 );

@@ -15,5 +15,4 @@ import { cifar10 } from './cifar10.ts';
       expect(printed).toMatch(/8000 pictures to train on; .* so 2000 others/);
       expect(await readFile(join(out, 'curves.svg'), 'utf8')).toContain('test pictures');
     }),
-  120_000,
 );

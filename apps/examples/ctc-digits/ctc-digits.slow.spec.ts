@@ -24,22 +24,17 @@ const present = hasData('datasets/fsdd');
       await rm(out, { recursive: true });
     }
   },
-  180_000,
 );
 
-(present ? it : it.skip)(
-  'a number gives one sequence, which ends before its sound',
-  async () => {
-    const { test } = await parts({ speeds: [1], takes: 7, tests: 40 });
-    const { audio: all } = test.batch(Int32Array.from({ length: test.length }, (_, i) => i));
-    for (let i = 0; i < test.length; i++) {
-      const { audio, digits } = test.get(i);
-      expect(audio.data).toHaveLength(length);
-      expect(audio.data).toEqual(all.data.subarray(i * length, (i + 1) * length));
-      const list = said(digits.data as Int32Array);
-      expect(list.length).toBeGreaterThan(0);
-      expect(list.every((digit) => digit >= 0 && digit <= 9)).toBe(true);
-    }
-  },
-  60_000,
-);
+(present ? it : it.skip)('a number gives one sequence, which ends before its sound', async () => {
+  const { test } = await parts({ speeds: [1], takes: 7, tests: 40 });
+  const { audio: all } = test.batch(Int32Array.from({ length: test.length }, (_, i) => i));
+  for (let i = 0; i < test.length; i++) {
+    const { audio, digits } = test.get(i);
+    expect(audio.data).toHaveLength(length);
+    expect(audio.data).toEqual(all.data.subarray(i * length, (i + 1) * length));
+    const list = said(digits.data as Int32Array);
+    expect(list.length).toBeGreaterThan(0);
+    expect(list.every((digit) => digit >= 0 && digit <= 9)).toBe(true);
+  }
+});

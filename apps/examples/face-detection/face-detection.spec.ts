@@ -47,7 +47,6 @@ it('frames a face, also one that leaves the picture', () => {
         expect(its(/found/)).toBeGreaterThan(40);
       });
     }),
-  60_000,
 );
 
 it('refuses a score that is none', async () => {

@@ -17,7 +17,6 @@ import { picturesOf } from './pictures.ts';
       expect(said).toMatch(/^agrees/);
     });
   },
-  120_000,
 );
 
 it('paints a rising tone as a line that rises', async () => {

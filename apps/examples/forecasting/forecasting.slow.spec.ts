@@ -36,7 +36,6 @@ const tables = ['daily-min-temperatures', 'airline-passengers', 'pollution'].map
       await rm(out, { recursive: true });
     }
   },
-  120_000,
 );
 
 it('counts only what was measured', async () => {

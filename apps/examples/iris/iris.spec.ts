@@ -16,5 +16,4 @@ import { iris } from './iris.ts';
       const svg = await readFile(join(out, 'iris.svg'), 'utf8');
       expect(svg.match(/<circle|<path/g)!.length).toBeGreaterThan(150);
     }),
-  60_000,
 );

@@ -72,5 +72,4 @@ it('looks at no padding', async () => {
       await rm(out, { recursive: true });
     }
   },
-  120_000,
 );

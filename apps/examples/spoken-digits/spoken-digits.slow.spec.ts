@@ -25,5 +25,4 @@ import { spokenDigits } from './spoken-digits.ts';
       await rm(out, { recursive: true });
     }
   },
-  120_000,
 );

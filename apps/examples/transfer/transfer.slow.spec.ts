@@ -16,5 +16,4 @@ import { transfer } from './transfer.ts';
       expect(result.notes.find(([what]) => what.startsWith('onnxruntime'))![1]).toMatch(/^agrees/);
       expect(await readFile(join(out, 'transfer.svg'), 'utf8')).toContain('trunk as it is');
     }),
-  120_000,
 );

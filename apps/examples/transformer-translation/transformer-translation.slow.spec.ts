@@ -29,5 +29,4 @@ it('looks at no padding and not ahead', async () => {
     quickRun(transformerTranslation, [], ({ result }) => {
       expect(result.failures).toEqual([]);
     }),
-  180_000,
 );

@@ -138,5 +138,4 @@ it('the worker translates as Node does, and says what is wrong with a request', 
       await rm(out, { recursive: true });
     }
   },
-  120_000,
 );

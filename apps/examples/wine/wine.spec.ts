@@ -14,5 +14,4 @@ import { wine } from './wine.ts';
       expect(value(/of the linear model/)).toBeGreaterThan(95);
       expect(await readFile(join(out, 'wine.svg'), 'utf8')).toContain('flavanoids');
     }),
-  60_000,
 );

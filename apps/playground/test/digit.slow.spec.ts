@@ -57,65 +57,61 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
   beforeAll(async () => {
     built = await buildSite();
     browser = await launchChromium(gpuFromEnvironment());
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await built?.close();
   });
 
-  it.each(['WASM', 'WebGPU'] as const)(
-    'reads what is drawn, on %s',
-    async (backend) => {
-      const { page, problems, close } = await visit(browser, built.isolated, 'digit');
-      await choose(page, backend);
-      // An example at once; the first stroke takes its place.
-      await reads(page, 3);
-      await stroke(page, [
-        [0.5, 0.2],
-        [0.49, 0.5],
-        [0.48, 0.8],
-      ]);
-      await reads(page, 1);
-      await page.getByRole('button', { name: 'Clear' }).click();
-      await readsNothing(page);
-      await stroke(page, [
-        [0.3, 0.25],
-        [0.68, 0.25],
-        [0.6, 0.45],
-        [0.47, 0.8],
-      ]);
-      await reads(page, 7);
-      const probabilities = await page
-        .getByRole('list', { name: 'Probability of each digit' })
-        .getByRole('listitem')
-        .allTextContents();
-      expect(probabilities).toHaveLength(10);
-      const shares = probabilities.map((text) => Number(/ ([0-9.]+) %$/.exec(text)![1]));
-      expect(shares.indexOf(Math.max(...shares))).toBe(7);
-      expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(100, -0.5);
-      // What the readers of screens hear, once the hand rests.
+  it.each(['WASM', 'WebGPU'] as const)('reads what is drawn, on %s', async (backend) => {
+    const { page, problems, close } = await visit(browser, built.isolated, 'digit');
+    await choose(page, backend);
+    // An example at once; the first stroke takes its place.
+    await reads(page, 3);
+    await stroke(page, [
+      [0.5, 0.2],
+      [0.49, 0.5],
+      [0.48, 0.8],
+    ]);
+    await reads(page, 1);
+    await page.getByRole('button', { name: 'Clear' }).click();
+    await readsNothing(page);
+    await stroke(page, [
+      [0.3, 0.25],
+      [0.68, 0.25],
+      [0.6, 0.45],
+      [0.47, 0.8],
+    ]);
+    await reads(page, 7);
+    const probabilities = await page
+      .getByRole('list', { name: 'Probability of each digit' })
+      .getByRole('listitem')
+      .allTextContents();
+    expect(probabilities).toHaveLength(10);
+    const shares = probabilities.map((text) => Number(/ ([0-9.]+) %$/.exec(text)![1]));
+    expect(shares.indexOf(Math.max(...shares))).toBe(7);
+    expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(100, -0.5);
+    // What the readers of screens hear, once the hand rests.
+    await page
+      .getByRole('status')
+      .getByText(/^The network reads a 7, \d+ % sure\.$/)
+      .waitFor();
+    const maps = await page.locator('.layers h3').allTextContents();
+    expect(maps).toEqual([
+      'Convolution 1 8 maps of 28 × 28',
+      'Pooled 1 8 maps of 14 × 14',
+      'Convolution 2 16 maps of 14 × 14',
+      'Pooled 2 16 maps of 7 × 7',
+    ]);
+    expect(
       await page
-        .getByRole('status')
-        .getByText(/^The network reads a 7, \d+ % sure\.$/)
-        .waitFor();
-      const maps = await page.locator('.layers h3').allTextContents();
-      expect(maps).toEqual([
-        'Convolution 1 8 maps of 28 × 28',
-        'Pooled 1 8 maps of 14 × 14',
-        'Convolution 2 16 maps of 14 × 14',
-        'Pooled 2 16 maps of 7 × 7',
-      ]);
-      expect(
-        await page
-          .getByRole('img', { name: /^Convolution 1: 8 features; the strongest are/ })
-          .count(),
-      ).toBe(1);
-      expect(await colours(page)).toEqual([true, true, true, true]);
-      expect(problems).toEqual([]);
-      await close();
-    },
-    120_000,
-  );
+        .getByRole('img', { name: /^Convolution 1: 8 features; the strongest are/ })
+        .count(),
+    ).toBe(1);
+    expect(await colours(page)).toEqual([true, true, true, true]);
+    expect(problems).toEqual([]);
+    await close();
+  });
 
   it('takes samples, an eraser and a pen of another width', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'digit');
@@ -137,7 +133,7 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
     await readsNothing(page);
     expect(problems).toEqual([]);
     await close();
-  }, 120_000);
+  });
 
   it('can be drawn on by keyboard alone', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'digit');
@@ -159,7 +155,7 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
     await readsNothing(page);
     expect(problems).toEqual([]);
     await close();
-  }, 120_000);
+  });
 
   it('reads pictures of any size, and says what is no picture', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'digit');
@@ -205,19 +201,15 @@ inBrowser(`drawing a digit${there ? '' : ` ${noChromium}`}`, () => {
     await reads(page, 2);
     expect(problems).toEqual([]);
     await close();
-  }, 120_000);
+  });
 
-  it.each(['light', 'dark'] as const)(
-    'is accessible, %s',
-    async (colorScheme) => {
-      const { page, close } = await visit(browser, built.isolated, 'digit', { colorScheme });
-      await reads(page, 3);
-      expect(await accessibility(page)).toEqual([]);
-      await shoot(page, `digit-${colorScheme}`);
-      await close();
-    },
-    120_000,
-  );
+  it.each(['light', 'dark'] as const)('is accessible, %s', async (colorScheme) => {
+    const { page, close } = await visit(browser, built.isolated, 'digit', { colorScheme });
+    await reads(page, 3);
+    expect(await accessibility(page)).toEqual([]);
+    await shoot(page, `digit-${colorScheme}`);
+    await close();
+  });
 });
 
 /** Nothing is drawn. */

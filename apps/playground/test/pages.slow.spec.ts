@@ -70,7 +70,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
   beforeAll(async () => {
     built = await buildSite();
     browser = await launchChromium(gpuFromEnvironment());
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await built?.close();
@@ -135,7 +135,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       }
       expect(problems).toEqual([]);
       await close();
-    }, 90_000);
+    });
 
     it('GAN: points come nearer, pictures are drawn, noise goes over into noise', async () => {
       const { page, problems, close } = await begin('gan');
@@ -170,7 +170,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       }
       expect(problems).toEqual([]);
       await close();
-    }, 90_000);
+    });
 
     it('GPT: types with the model that is there, and learns from a text', async () => {
       const { page, problems, close } = await begin('gpt');
@@ -223,7 +223,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       }
       expect(problems).toEqual([]);
       await close();
-    }, 90_000);
+    });
 
     it('inspector: opens, draws, runs and times models, and says what is none', async () => {
       const { page, problems, close } = await begin('inspect');
@@ -274,6 +274,6 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       } else await shoot(page, 'inspect-webgpu');
       expect(problems).toEqual([]);
       await close();
-    }, 90_000);
+    });
   });
 });

@@ -34,7 +34,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
   beforeAll(async () => {
     built = await buildSite();
     browser = await launchChromium(gpuFromEnvironment());
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await built?.close();
@@ -62,7 +62,6 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
       expect([...sizes.keys()].filter((url) => !url.startsWith(built.isolated.url))).toEqual([]);
       await context.close();
     },
-    120_000,
   );
 
   it('is led by keyboard, and says where one is', async () => {
@@ -86,7 +85,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByRole('heading', { level: 1, name: 'Draw a digit' }).waitFor();
     expect(problems).toEqual([]);
     await close();
-  }, 120_000);
+  });
 
   it('has a theme of the system until one is chosen', async () => {
     const { page, close } = await visit(browser, built.isolated, 'digit', { colorScheme: 'dark' });
@@ -98,27 +97,23 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByRole('button', { name: 'Switch to dark colours' }).waitFor();
     expect(await theme()).toBe('light');
     await close();
-  }, 120_000);
+  });
 
-  it.each([320, 390])(
-    'fits %s points without scrolling sideways',
-    async (width) => {
-      const visited = await visit(browser, built.isolated, names[0]!, {
-        viewport: { width, height: 760 },
-        colorScheme: 'dark',
-        hasTouch: true,
-        isMobile: true,
-      });
-      for (const name of names) {
-        await visited.page.goto(`${built.isolated.url}/#/${name}`);
-        await visited.page.getByText(/^Computes on /).waitFor();
-        expect([name, await pageWidth(visited.page)]).toEqual([name, width]);
-      }
-      expect(visited.problems).toEqual([]);
-      await visited.close();
-    },
-    120_000,
-  );
+  it.each([320, 390])('fits %s points without scrolling sideways', async (width) => {
+    const visited = await visit(browser, built.isolated, names[0]!, {
+      viewport: { width, height: 760 },
+      colorScheme: 'dark',
+      hasTouch: true,
+      isMobile: true,
+    });
+    for (const name of names) {
+      await visited.page.goto(`${built.isolated.url}/#/${name}`);
+      await visited.page.getByText(/^Computes on /).waitFor();
+      expect([name, await pageWidth(visited.page)]).toEqual([name, width]);
+    }
+    expect(visited.problems).toEqual([]);
+    await visited.close();
+  });
 
   it('goes on with one thread where the page is not isolated', async () => {
     const { page, problems, close } = await visit(browser, built.plain, 'digit');
@@ -131,7 +126,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.locator('.answer').getByText('4').waitFor();
     expect(problems).toEqual([]);
     await close();
-  }, 120_000);
+  });
 
   it('goes on without WebGPU where there is no adapter', async () => {
     const without = await launchChromium();
@@ -148,7 +143,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.locator('.answer').getByText('2').waitFor();
     await close();
     await without.close();
-  }, 120_000);
+  });
 
   it('outlives a lost device', async () => {
     const { page, close } = await visit(browser, built.isolated, 'digit');
@@ -169,7 +164,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     await page.locator('.answer').getByText('4').waitFor();
     expect(await page.getByText(/^Computes on WebGPU/).count()).toBe(1);
     await close();
-  }, 120_000);
+  });
 
   it('names the kernel and the WGSL of a shader that does not compile', async () => {
     const { page, close } = await visit(browser, built.isolated, 'train');
@@ -204,7 +199,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
       .getByText(/^Step 1: loss/)
       .waitFor();
     await close();
-  }, 120_000);
+  });
 
   it('opens from sources for development, isolated', async () => {
     const server = spawn(process.execPath, [viteScript, '--port', '0', '--host', '127.0.0.1'], {
@@ -229,5 +224,5 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
     } finally {
       server.kill();
     }
-  }, 120_000);
+  });
 });

@@ -63,7 +63,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
   beforeAll(async () => {
     built = await buildSite();
     browser = await launchChromium(gpuFromEnvironment());
-  }, 120_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await built?.close();
@@ -152,7 +152,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await number(page, 'Test accuracy')).toBeLessThan(35);
     expect(problems).toEqual([]);
     await close();
-  }, 180_000);
+  });
 
   it('has other networks, optimizers and batches', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'train');
@@ -178,7 +178,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     }
     expect(problems).toEqual([]);
     await close();
-  }, 120_000);
+  });
 
   it('learns from MNIST files, and says when they are none', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'train');
@@ -206,7 +206,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     await page.getByText('Learns from 6000 drawn digits.').waitFor();
     expect(problems).toEqual([]);
     await close();
-  }, 120_000);
+  });
 
   it('learns on WebGPU, and goes on from there on WebAssembly', async () => {
     const { page, problems, close } = await visit(browser, built.isolated, 'train');
@@ -232,7 +232,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await number(page, 'Test accuracy')).toBeGreaterThan(40);
     expect(problems).toEqual([]);
     await close();
-  }, 180_000);
+  });
 
   it('is accessible while it learns, dark', async () => {
     const { page, close } = await visit(browser, built.isolated, 'train', { colorScheme: 'dark' });
@@ -242,7 +242,7 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     expect(await accessibility(page)).toEqual([]);
     await shoot(page, 'train-dark');
     await close();
-  }, 120_000);
+  });
 });
 
 /** What ONNX Runtime reads in images of 784 pixels from 0 to 1 with the exported file. */

@@ -147,7 +147,7 @@ describe('server.js of --target node', () => {
     }
   }
 
-  it('answers in Node', () => served(process.execPath, []), 60_000);
+  it('answers in Node', () => served(process.execPath, []));
 
   const deno = ['linux-x64-glibc', 'linux-arm64-glibc', 'darwin-arm64', 'darwin-x64']
     .map((name) => join(runtimes, 'node_modules/@deno', name, 'deno'))
@@ -159,16 +159,13 @@ describe('server.js of --target node', () => {
         ...['run', '--no-prompt', '--no-config', '--allow-net=127.0.0.1', '--allow-env'],
         `--allow-read=${join(out, 'node')}`,
       ]),
-    60_000,
   );
 
   const bun = ['linux-x64', 'linux-aarch64', 'darwin-aarch64', 'darwin-x64']
     .map((name) => join(runtimes, 'node_modules/@oven', `bun-${name}`, 'bin/bun'))
     .find((file) => existsSync(file));
-  (bun === undefined ? it.skip : it)(
-    'answers in Bun (skips without tmp/runtimes)',
-    () => served(bun!, ['run']),
-    60_000,
+  (bun === undefined ? it.skip : it)('answers in Bun (skips without tmp/runtimes)', () =>
+    served(bun!, ['run']),
   );
 });
 
@@ -216,5 +213,5 @@ describe('edge.js of --target vercel', () => {
     // Elsewhere there is nothing.
     const outside = await vm.dispatchFetch('http://localhost/predict');
     expect(outside.status).toBe(404);
-  }, 60_000);
+  });
 });

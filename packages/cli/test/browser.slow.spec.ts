@@ -99,5 +99,4 @@ const there = (await chromiumPath()) !== undefined;
       await rm(folder, { recursive: true, force: true });
     }
   },
-  60_000,
 );

@@ -163,7 +163,7 @@ describe('the folder', () => {
       expect(shape).toEqual([2, 3]);
       data.forEach((value, i) => expect(Math.abs(value - scores[i]!)).toBeLessThan(1e-5));
     }
-  }, 30_000);
+  });
   it('says what is wrong with its files', async () => {
     const out = join(folder, 'node');
     const weights = await readFile(join(out, 'weights.bin'));
@@ -181,7 +181,7 @@ describe('the folder', () => {
       /PlayerError: the weights are not those of model/,
     );
     expect(await ask(weights)).toBe('no error');
-  }, 30_000);
+  });
   it('loads in a page by fetching the two files', async () => {
     const out = join(folder, 'page');
     await hebb('compile', model, '--target', 'browser', '--shape', 'batch=2', '--out', out);
@@ -225,7 +225,7 @@ describe('the folder', () => {
     } finally {
       await new Promise((resolve) => server.close(resolve));
     }
-  }, 30_000);
+  });
   it('has types that know names and shapes', async () => {
     const out = join(folder, 'typed');
     const args = ['--shape', 'batch=1', '--shape', 'batch=4', '--out', out];
@@ -276,7 +276,7 @@ console.log(rows, more, values);
       (error: { stdout: string }) => error,
     );
     expect(stdout).toBe('');
-  }, 60_000);
+  });
 });
 
 describe('a module of functions', () => {
@@ -331,7 +331,7 @@ describe('a module of functions', () => {
       2,
       true,
     ]);
-  }, 30_000);
+  });
 });
 
 describe('bad input', () => {

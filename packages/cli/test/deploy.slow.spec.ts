@@ -83,7 +83,7 @@ it('writes a project, says whether it fits, and tries it on local workerd withou
   expect(calls[0]).toEqual(['deploy', '--dry-run', '--env', 'staging']);
   const manifest = JSON.parse(await readFile(join(folder, 'iris/package.json'), 'utf8')) as object;
   expect(manifest).toMatchObject({ name: 'iris', scripts: { deploy: 'wrangler deploy' } });
-}, 120_000);
+});
 
 it('deploys, asks a question whose answer it knows, and keeps what its owner changed', async () => {
   const script = join(folder, 'iris/src/worker.js');
@@ -105,7 +105,7 @@ it('deploys, asks a question whose answer it knows, and keeps what its owner cha
   }
   expect(await readFile(script, 'utf8')).toMatch(/\/\/ mine\n$/);
   expect(await readFile(join(folder, 'iris/notes.txt'), 'utf8')).toBe('mine');
-}, 60_000);
+});
 
 it('goes back to the version before when the answer is another one', async () => {
   await account({ deployed: 'version-1' });
@@ -127,7 +127,7 @@ it('goes back to the version before when the answer is another one', async () =>
   } finally {
     await server.close();
   }
-}, 90_000);
+});
 
 it('changes nothing when wrangler fails, and goes back when it is told to', async () => {
   await account({ deployed: 'version-1', deployCode: 3 });
@@ -139,7 +139,7 @@ it('changes nothing when wrangler fails, and goes back when it is told to', asyn
     0,
     [['rollback', '--yes', '--message', 'hebb deploy --rollback', '--env', 'staging']],
   ]);
-}, 60_000);
+});
 
 it('does not deploy what does not fit, nor into a folder of somebody else', async () => {
   const wide = new Sequential(new Linear(512, 4096), new Linear(4096, 512)).eval();
@@ -152,4 +152,4 @@ it('does not deploy what does not fit, nor into a folder of somebody else', asyn
   const other = await deploy(...iris, '--dir', 'other');
   expect([other.code, other.text]).toEqual([2, expect.stringMatching(/other holds main\.py/)]);
   expect(await deploy()).toMatchObject({ code: 2, text: expect.stringMatching(/name the model/) });
-}, 60_000);
+});

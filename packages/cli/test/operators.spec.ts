@@ -74,4 +74,4 @@ it('knows what the exporter writes, and from which opset on', async () => {
   expect(exported.get('Conv')).toEqual(new Set([13, 18, 26]));
   expect(exported.get('LayerNormalization')).toEqual(new Set([18, 26]));
   expect(exported.get('NonZero')).toBeUndefined();
-}, 30_000);
+});

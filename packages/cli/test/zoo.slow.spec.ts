@@ -50,7 +50,7 @@ for (const name of names) {
         expect(worst).toBeLessThan(2e-5);
       });
     }
-  }, 60_000);
+  });
 }
 if (names.length === 0)
   it.skip('needs the published models in ../shared/data/models', () => undefined);

@@ -36,7 +36,7 @@ if (present === undefined) {
         results.push(await runCase(given, { tables: referenceFamilies, dtype: 'float64' }));
       expect(results.filter((r) => r.verdict !== 'passed').map(failureLine)).toEqual([]);
       expect(results.length).toBeGreaterThan(0);
-    }, 60_000);
+    });
   }
 }
 

@@ -101,7 +101,7 @@ it('does not hang on a loop without an end', async () => {
   const summary = await checkFolders([folder], { timeoutMs: 2000 });
   expect(summary.failed).toBe(1);
   expect(summary.results[0]!.reason).toMatch(/the time that was given/);
-}, 10_000);
+});
 
 it('compares random numbers by type, shape and statistics', async () => {
   const noisy = model([x], [y], [node('RandomNormalLike', ['x'], ['y'])]);
@@ -254,6 +254,5 @@ for (const [suite, count] of Object.entries(suites)) {
       expect(results.filter(({ status }) => status !== 'passed')).toEqual([]);
       expect(results).toHaveLength(count);
     },
-    120_000,
   );
 }

@@ -21,7 +21,7 @@ it('broken files end in a result or a named error', async () => {
   expect(report.count).toBe(3000);
   // Mutations reach every stage; a fuzzer whose files all fail to parse tests the parser alone.
   for (const count of Object.values(report.outcomes)) expect(count).toBeGreaterThan(150);
-}, 60_000);
+});
 
 it('the same seed is the same file', () => {
   expect(fileOf(models, seed + 7)).toEqual(fileOf(models, seed + 7));
@@ -58,5 +58,4 @@ it.each(bombs().map((model, i) => [model.graph!.node.at(-1)!.opType!, i, model] 
     const after = process.memoryUsage();
     expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(2 ** 30);
   },
-  20_000,
 );

@@ -181,5 +181,4 @@ const folder = new URL('../../../../shared/data/models/', import.meta.url).pathn
       }
     }
   },
-  30_000,
 );

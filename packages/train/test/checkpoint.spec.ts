@@ -80,7 +80,6 @@ describe('a run that is resumed', () => {
         expect(await stateOf(trainer)).toEqual(wanted);
       }
     },
-    60_000,
   );
 
   it('may be interrupted again and again', async () => {

@@ -137,7 +137,7 @@ inBrowser(`a report in Chromium${there ? '' : ` ${noChromium}`}`, () => {
   const problems: string[] = [];
   beforeAll(async () => {
     browser = await launchChromium();
-  }, 60_000);
+  });
   afterAll(() => browser?.close());
 
   async function open(colorScheme: 'light' | 'dark', width = 1280): Promise<Page> {
@@ -170,7 +170,7 @@ inBrowser(`a report in Chromium${there ? '' : ` ${noChromium}`}`, () => {
       expect(shot.length).toBeGreaterThan(50_000);
       await page.close();
     }
-  }, 60_000);
+  });
 
   it('has headings, named tables and words for its pictures', async () => {
     const page = await open('light');
@@ -198,13 +198,13 @@ inBrowser(`a report in Chromium${there ? '' : ` ${noChromium}`}`, () => {
     );
     expect(images).toEqual([28, 28, 28, 28, 28, 28]);
     await page.close();
-  }, 60_000);
+  });
 
   it('fits a phone', async () => {
     const page = await open('light', 390);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(390);
     await page.close();
-  }, 60_000);
+  });
 });
 
 // What runs in the page is text: the types of browsers are not those of Node.

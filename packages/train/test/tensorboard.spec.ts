@@ -173,6 +173,5 @@ print(json.dumps({
       expect(tags.scalars).toEqual(['loss/train', 'lr', 'hparam/accuracy']);
       expect(tags.histograms).toEqual(['weights']);
     },
-    60_000,
   );
 });

@@ -1,5 +1,4 @@
 /** Against backend-cpu at sizes where tiles, shared loops and merges come in; and what a user can get wrong. */
-import { jest } from '@jest/globals';
 import { cpu } from '@hebb/backend-cpu';
 import {
   compile,
@@ -24,7 +23,6 @@ import { webgpu } from '../src/index.ts';
 import { gpu } from './software-gpu.ts';
 
 // A software device compiles a shader for up to a second.
-jest.setTimeout(120_000);
 
 let backend: Backend;
 beforeAll(async () => {

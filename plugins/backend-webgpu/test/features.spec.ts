@@ -1,5 +1,4 @@
 /** What only some adapters have. Each test says by its name when it could not run. */
-import { jest } from '@jest/globals';
 import { cpu } from '@hebb/backend-cpu';
 import { compile, matmul, tensor, withBackend } from '@hebb/core';
 import type { Backend, DType, Tensor } from '@hebb/core';
@@ -8,8 +7,6 @@ import { webgpu } from '../src/index.ts';
 import type { WebGpuOptions } from '../src/index.ts';
 import { gpu } from './software-gpu.ts';
 import { spied } from './spy.ts';
-
-jest.setTimeout(120_000);
 
 const adapter = (await gpu().requestAdapter())!;
 const where = (feature: GPUFeatureName) =>

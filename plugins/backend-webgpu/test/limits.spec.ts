@@ -1,5 +1,4 @@
 /** Programs larger than one buffer of the device, and kernels with more buffers than it binds. */
-import { jest } from '@jest/globals';
 import { cpu } from '@hebb/backend-cpu';
 import {
   Variable,
@@ -17,8 +16,6 @@ import type { Backend, Tensor } from '@hebb/core';
 import { webgpu } from '../src/index.ts';
 import { gpu } from './software-gpu.ts';
 import { spied } from './spy.ts';
-
-jest.setTimeout(120_000);
 
 function numbers(size: number, seed: number): Float32Array {
   let state = seed * 7919 + 1;

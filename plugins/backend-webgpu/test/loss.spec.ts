@@ -1,5 +1,4 @@
 /** A device that is lost, or out of memory, in the middle of training: an error, and the run goes on from its checkpoint. */
-import { jest } from '@jest/globals';
 import { ArrayDataset, ndarray } from '@hebb/data';
 import { HebbError, init, manualSeed, tensor, withBackend } from '@hebb/core';
 import { Dropout, Linear, ReLU, Sequential, crossEntropy } from '@hebb/nn';
@@ -8,8 +7,6 @@ import type { Callback, CheckpointStore } from '@hebb/train';
 import { webgpu } from '../src/index.ts';
 import { gpu } from './software-gpu.ts';
 import { adapterWith, spied, wrap } from './spy.ts';
-
-jest.setTimeout(120_000);
 
 /** Points around three corners. */
 function clusters(count: number): ArrayDataset {

@@ -1,10 +1,7 @@
 /** What a step asks of the device: one submission, nothing read back, shaders compiled once and in the background. */
-import { jest } from '@jest/globals';
 import { Variable, compile, gradients, matmul, scan, tensor, withBackend } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { spied } from './spy.ts';
-
-jest.setTimeout(120_000);
 
 const weights = (seed: number): Tensor =>
   tensor(

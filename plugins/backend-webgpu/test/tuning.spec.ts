@@ -2,7 +2,6 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { jest } from '@jest/globals';
 import { cpu } from '@hebb/backend-cpu';
 import { matmul, tensor, withBackend } from '@hebb/core';
 import type { Backend, Tensor } from '@hebb/core';
@@ -11,8 +10,6 @@ import type { TuningStorage } from '../src/index.ts';
 import { fileTuning } from '../src/node.ts';
 import { gpu } from './software-gpu.ts';
 import { spied } from './spy.ts';
-
-jest.setTimeout(180_000);
 
 const product = (backend: Backend, size: number): Promise<number[]> =>
   withBackend(backend, async () => {

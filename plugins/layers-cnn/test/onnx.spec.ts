@@ -74,9 +74,5 @@ describe('exported layers give the same in ONNX Runtime', () => {
 });
 
 describe('exported models give the same in ONNX Runtime', () => {
-  it.each(Object.entries(small))(
-    '%s',
-    (_, [make, input]) => verify({ make, inputs: [input] }),
-    30_000,
-  );
+  it.each(Object.entries(small))('%s', (_, [make, input]) => verify({ make, inputs: [input] }));
 });

@@ -322,4 +322,4 @@ it('random damage is survived', () => {
   }
   expect(errors).toBeGreaterThan(500);
   expect(errors).toBeLessThan(5000);
-}, 20_000);
+});

@@ -78,7 +78,7 @@ it('sees the same in every model that onnx-proto understands', () => {
       model: comparable(plain(theirs)),
     });
   }
-}, 20_000);
+});
 
 /**
  * Message lists that onnx-proto does not know are always empty in the files compared, so empty lists
@@ -103,7 +103,7 @@ it('writes what onnx-proto reads, and takes what it hands out', () => {
     expect(theirs).toBeInstanceOf(onnx.ModelProto);
     expect({ name, model: codec.fromOnnxProto(theirs) }).toEqual({ name, model: ours });
   }
-}, 20_000);
+});
 
 it('takes plain objects and numbers where onnx-proto allows them', () => {
   const model = codec.fromOnnxProto({

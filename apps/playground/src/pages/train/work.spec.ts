@@ -54,7 +54,7 @@ describe('the loop of the training page', () => {
     await other.build({ ...settings, seed: 1 }, snapshots.at(-1)!);
     expect(await other.step()).toEqual(await work.step());
     expect((await other.test()).loss).toBe((await work.test()).loss);
-  }, 30_000);
+  });
 
   it('begins a new run while the last says how it ended', async () => {
     const work = create();
@@ -68,7 +68,7 @@ describe('the loop of the training page', () => {
     expect(bursts).toHaveLength(4);
     // There is a state to go on from since the first burst.
     expect(snapshots[0]!.step).toBe(bursts[0]!.step);
-  }, 30_000);
+  });
 
   it('changes the rate of the network that runs', async () => {
     const work = create();
@@ -78,7 +78,7 @@ describe('the loop of the training page', () => {
     const before = (await work.test()).loss;
     await work.step();
     expect((await work.test()).loss).toBe(before);
-  }, 30_000);
+  });
 
   it('ends when the loss is no longer a number, and says what to do', async () => {
     const work = create();
@@ -89,7 +89,7 @@ describe('the loop of the training page', () => {
     // It goes on with a fresh network.
     await work.build(settings);
     expect((await work.step()).step).toBe(1);
-  }, 30_000);
+  });
 
   it('exports what it is', async () => {
     const work = create();
@@ -97,5 +97,5 @@ describe('the loop of the training page', () => {
     const model = importOnnx(await work.onnx());
     expect(model.inputs.map(({ name }) => name)).toEqual(['image']);
     expect(model.outputs.map(({ name }) => name)).toEqual(['probabilities']);
-  }, 30_000);
+  });
 });
