@@ -12,7 +12,16 @@ import { SourceTextGenerator, TextGenerator } from '@hebb/layers-transformer';
 import { Linear } from '@hebb/nn';
 import type { Plan } from '@hebb/runtime';
 import OpenAI from 'openai';
-import { Recurrent, keys, letters, smallGpt, writeTextProject } from './text-project.ts';
+import {
+  Recurrent,
+  contextLength,
+  keys,
+  letters,
+  smallGpt,
+  smallT5,
+  sourceCapacity,
+  writeTextProject,
+} from './text-project.ts';
 
 const auth = { authorization: `Bearer ${keys[1]}` };
 let directory: string;
@@ -164,6 +173,93 @@ describe('OpenAI’s client', () => {
     expect([before < 4 * 5000, await steps()]).toEqual([true, before]);
     const next = await client.completions.create({ model: 'recurrent', prompt: 'a' });
     expect(next.choices[0]!.text).toHaveLength(16);
+  });
+});
+
+describe('an encoder-decoder, compiled', () => {
+  const end = letters.indexOf('.');
+  let node: SourceTextGenerator;
+  beforeAll(() => {
+    node = new SourceTextGenerator(smallT5(), { capacity: contextLength, sourceCapacity });
+  });
+  afterAll(() => node.dispose());
+
+  it.each([
+    { temperature: 0 },
+    { temperature: 0.8 },
+    { temperature: 1.2, top_k: 3 },
+    { temperature: 1, top_p: 0.7 },
+    { temperature: 1.5, min_p: 0.2 },
+    { temperature: 0.9, repetition_penalty: 1.8 },
+  ])('writes about its source what Node writes: %j', async (sampling) => {
+    const { temperature, top_k: topK, top_p: topP, min_p: minP } = sampling;
+    // Of both lengths that sources are filled up to.
+    const sources = ['a', 'hello wo', 'the quick brown fox: ü'];
+    const wanted: string[] = [];
+    for (const [i, source] of sources.entries()) {
+      const ids = await node.generate(idsOf(source), {
+        ...{ temperature, topK, topP, minP, repetitionPenalty: sampling.repetition_penalty },
+        ...{ maxNewTokens: 40, seed: 7 + i, endTokens: [end] },
+      });
+      wanted.push(textOf(ids));
+    }
+    const request = { model: 't5', prompt: sources, max_tokens: 40, seed: 7, ...sampling };
+    const answer = await client.completions.create(request);
+    expect(answer.choices.map(({ text }) => text)).toEqual(wanted);
+    expect(answer.usage!.prompt_tokens).toBe(sources.join('').length);
+    const streamed = sources.map(() => '');
+    for await (const { choices } of await client.completions.create({ ...request, stream: true })) {
+      for (const { index, text } of choices) streamed[index] += text;
+    }
+    expect(streamed).toEqual(wanted);
+    expect(new Set(wanted).size).toBe(3);
+  });
+
+  it('writes several at once, each about its own source', async () => {
+    const sources = ['a', 'hello', 'zz top: ', 'the'];
+    const wanted: string[] = [];
+    for (const source of sources) {
+      const ids = await node.generate(idsOf(source), {
+        ...{ maxNewTokens: 30, seed: 3, endTokens: [end] },
+      });
+      wanted.push(textOf(ids));
+    }
+    const said = sources.map(async (prompt) => {
+      const request = { model: 't5', prompt, max_tokens: 30, seed: 3 } as const;
+      let text = '';
+      for await (const part of await client.completions.create({ ...request, stream: true })) {
+        text += part.choices[0]?.text ?? '';
+      }
+      return text;
+    });
+    expect(await Promise.all(said)).toEqual(wanted);
+  });
+
+  it('ends where its cache is full, however long the source', async () => {
+    const ids = await node.generate(idsOf('zz'), { temperature: 0, endTokens: [end] });
+    expect(ids).toHaveLength(contextLength - 1);
+    const request = { model: 't5', prompt: 'zz', max_tokens: 500, temperature: 0 };
+    const { choices, usage } = await client.completions.create(request);
+    expect([choices[0]!.text, choices[0]!.finish_reason]).toEqual([textOf(ids), 'length']);
+    expect(usage!.completion_tokens).toBe(contextLength - 1);
+  });
+
+  it.each([
+    ['', 'the prompt is empty'],
+    ['a'.repeat(sourceCapacity + 1), 'the prompt has 25 tokens, the model takes 24'],
+    ['A', 'the model knows no "A"'],
+    [[1, letters.length], `the prompt has the token ${letters.length}, the model knows 0 to`],
+    [[1, 2 ** 40], 'the prompt has the token 1099511627776'],
+    [[-1], '"prompt" holds something'],
+  ])('refuses %j', async (prompt, message) => {
+    const asked = client.completions.create({ model: 't5', prompt: prompt as string });
+    await expect(asked).rejects.toMatchObject({
+      status: 400,
+      code: 'bad_input',
+      message: expect.stringContaining(message) as unknown,
+    });
+    const next = await client.completions.create({ model: 't5', prompt: 'a', max_tokens: 2 });
+    expect(next.choices[0]!.text).toHaveLength(2);
   });
 });
 

@@ -1,11 +1,11 @@
-/** A worker around small models of the tests' own: a GPT with a cache, a recurrent step, a classifier. */
+/** A worker around small models of the tests' own: a GPT and a T5 with caches, a recurrent step, a classifier. */
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compileFunctions, writeCompiled } from '@hebb/cli';
 import { Variable, concat, manualSeed, zeros } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { GPT, generationFunctions } from '@hebb/layers-transformer';
+import { GPT, T5, generationFunctions } from '@hebb/layers-transformer';
 import { Embedding, Linear } from '@hebb/nn';
 
 export const letters = [...'abcdefghijklmnopqrstuvwxyz .:\nü'];
@@ -19,6 +19,20 @@ export function smallGpt(): GPT {
   const model = new GPT({ ...size, contextLength });
   for (const parameter of model.parameters()) {
     if (parameter.shape.length === 2) parameter.value = parameter.value.mul(12);
+  }
+  return model;
+}
+
+/** Writes about a source. What it begins a text with is no letter of its sources. */
+export const textStart = letters.length;
+export const sourceCapacity = 24;
+export function smallT5(): T5 {
+  manualSeed(9);
+  const size = { vocabSize: letters.length + 1, layers: 2, heads: 2, width: 16, headSize: 8 };
+  const more = { hidden: 24, buckets: 8, maxDistance: 20, tiedHead: false };
+  const model = new T5({ ...size, ...more, startToken: textStart });
+  for (const [name, parameter] of model.namedParameters()) {
+    if (/lm_head|shared|relative/.test(name)) parameter.value = parameter.value.mul(1.5);
   }
   return model;
 }
@@ -47,6 +61,7 @@ import {
   cachedTextModel, characterTokenizer, jsonLog, recurrentTextModel, serve, textApi,
 } from '@hebb/edge';
 import { loadModel as loadGpt } from './gpt/index.js';
+import { loadModel as loadT5 } from './t5/index.js';
 import { loadModel as loadRecurrent } from './recurrent/index.js';
 import { loadModel as loadClassifier } from './classifier/index.js';
 
@@ -63,6 +78,11 @@ const text = textApi({
   maxTokens: 5000,
   models: {
     gpt: { load: async () => cachedTextModel(await loadGpt(), { tokenizer }) },
+    t5: {
+      load: async () => cachedTextModel(await loadT5(), {
+        tokenizer, textStart: [LETTERS.length], endTokens: [LETTERS.indexOf('.')], vocabSize: LETTERS.length,
+      }),
+    },
     recurrent: {
       load: async () => ({
         ...recurrentTextModel(counted(await loadRecurrent()), { tokenizer }),
@@ -101,6 +121,12 @@ export async function writeTextProject(): Promise<string> {
   const spec = generationFunctions(smallGpt(), { capacity: contextLength, prompts: [8, 32] });
   await writeCompiled(await compileFunctions(spec, { simd }), 'worker', join(directory, 'gpt'));
 
+  const translator = await compileFunctions(
+    generationFunctions(smallT5(), { capacity: contextLength, prompts: [8, sourceCapacity] }),
+    { simd },
+  );
+  await writeCompiled(translator, 'worker', join(directory, 't5'));
+
   const net = new Recurrent();
   const state = new Variable(zeros([1, 12]));
   const recurrent = await compileFunctions(
@@ -135,7 +161,10 @@ export async function writeTextProject(): Promise<string> {
     { simd },
   );
   await writeCompiled(classifier, 'worker', join(directory, 'classifier'));
-  await writeFile(join(directory, 'worker.js'), script.replace('LETTERS', JSON.stringify(letters)));
+  await writeFile(
+    join(directory, 'worker.js'),
+    script.replaceAll('LETTERS', JSON.stringify(letters)),
+  );
   const configuration = {
     name: 'text-test',
     main: 'worker.js',

@@ -40,7 +40,7 @@ export type { Method, RequestContext, Route, Router, State } from './router.ts';
 export { textApi } from './text/api.ts';
 export type { TextApiOptions } from './text/api.ts';
 export { cachedTextModel, recurrentTextModel } from './text/adapters.ts';
-export type { AdapterOptions, RecurrentOptions } from './text/adapters.ts';
+export type { AdapterOptions, CachedOptions, RecurrentOptions } from './text/adapters.ts';
 export { characterTokenizer } from './text/model.ts';
 export type {
   ChatMessage,

@@ -60,6 +60,8 @@ export {
 export type {
   GenerationFunctions,
   GenerationFunctionsOptions,
+  SourceGenerationFunctions,
+  SourceGenerationFunctionsOptions,
   StatelessFunction,
 } from './generation/functions.ts';
 export { TextGenerator } from './generation/generate.ts';
@@ -68,12 +70,8 @@ export type {
   GenerateOptions,
   TextGeneratorOptions,
 } from './generation/generate.ts';
-export {
-  SourceCache,
-  SourceDecoder,
-  SourceTextGenerator,
-  readSource,
-} from './generation/source.ts';
+export { SourceCache, SourceDecoder, readSource } from './generation/source-cache.ts';
+export { SourceTextGenerator } from './generation/source.ts';
 export type { SourceTextGeneratorOptions } from './generation/source.ts';
 export type { EncoderDecoderLM, ShownSource, SourceKeys } from './models/source.ts';
 export { LoRA } from './layers/lora.ts';

@@ -43,16 +43,18 @@ export function encodePrompt(model: TextModel, text: string): number[] {
   return Array.from('ids' in encoded ? encoded.ids : encoded);
 }
 
-/** Refuses prompts that are empty or too long; what an empty one begins with in its place. */
+/** Refuses prompts that are empty, too long, or no tokens; what an empty one begins with in its place. */
 export function checkPrompt(model: TextModel, ids: readonly number[]): readonly number[] {
+  const { contextLength = Infinity, promptLength = Infinity, vocabSize = Infinity } = model;
   const prompt = ids.length === 0 ? (model.startTokens ?? []) : ids;
   if (prompt.length === 0) throw badInput('the prompt is empty');
-  const most = Math.min(
-    model.promptLength ?? Infinity,
-    model.contextLength === undefined ? Infinity : model.contextLength - 1,
-  );
+  const most = Math.min(promptLength, model.textStart === undefined ? contextLength - 1 : Infinity);
   if (prompt.length > most) {
     throw badInput(`the prompt has ${prompt.length} tokens, the model takes ${most}`);
+  }
+  const wrong = prompt.find((id) => id >= vocabSize);
+  if (wrong !== undefined) {
+    throw badInput(`the prompt has the token ${wrong}, the model knows 0 to ${vocabSize - 1}`);
   }
   return prompt;
 }
@@ -93,8 +95,9 @@ export async function* generate(
   const { signal, frequencyPenalty, presencePenalty } = settings;
   const { temperature, topP, topK, minP, repetitionPenalty } = settings;
   const sampling = { temperature, topP, minP, repetitionPenalty, ...(topK > 0 ? { topK } : {}) };
-  const seen = new Set(prompt);
-  const most = Math.min(settings.maxTokens, (model.contextLength ?? Infinity) - prompt.length);
+  const begun = model.textStart ?? prompt;
+  const seen = new Set(begun);
+  const most = Math.min(settings.maxTokens, (model.contextLength ?? Infinity) - begun.length);
   const random = seededUniform(settings.seed);
   const stops = new StopTexts(settings.stop);
   const decoding = streamOf(model.tokenizer);

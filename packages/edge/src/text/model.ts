@@ -31,12 +31,16 @@ export interface TextModel {
   readonly tokenizer: TextTokenizer;
   /** Begins a text. Several may be in the making at once. */
   start(): Sequence;
-  /** Most tokens of prompt and text together; left out where nothing bounds them. */
+  /** Most tokens of prompt (or `textStart`) and text together; left out where nothing bounds them. */
   readonly contextLength?: number;
   /** Most tokens of a prompt, where that is less. */
   readonly promptLength?: number;
+  /** Tokens that prompts may be made of are those below. Default: any. */
+  readonly vocabSize?: number;
   /** Tokens that end a text. */
   readonly endTokens?: readonly number[];
+  /** What a text begins with where the prompt is a source that it is written about, and no part of it. */
+  readonly textStart?: readonly number[];
   /** What the text of nothing begins with. Default: an empty prompt is refused. */
   readonly startTokens?: readonly number[];
   /** Embedding of a text. Shape: [E]. */

@@ -137,25 +137,20 @@ export interface CacheOptions {
   readonly dtype?: DType;
 }
 
-/**
- * A cache in variables: compiled functions write single rows of it in place, and `compileFunctions` keeps it
- * as state. Names in state dicts are `keys.0`, `values.0`, ..., `length`, `first`.
- */
-export class KVCache {
+/** Keys and values of each layer in variables of zeros, at a fixed capacity. */
+export abstract class LayerCache {
   readonly capacity: number;
   readonly batch: number;
   readonly keys: readonly Variable[];
   readonly values: readonly Variable[];
-  readonly length: Variable;
-  readonly first: Variable;
 
-  constructor(
+  protected constructor(
     { layers, heads, size }: CacheSizes,
     { capacity, batch = 1, dtype = 'float32' }: CacheOptions,
   ) {
     for (const [name, value] of Object.entries({ capacity, batch })) {
       if (!Number.isInteger(value) || value < 1) {
-        fail('KVCache', `${name} is a positive whole number`, String(value));
+        fail(new.target.name, `${name} is a positive whole number`, String(value));
       }
     }
     this.capacity = capacity;
@@ -163,8 +158,26 @@ export class KVCache {
     const make = (): Variable => new Variable(zeros([batch, heads, capacity, size], dtype));
     this.keys = Array.from({ length: layers }, make);
     this.values = Array.from({ length: layers }, make);
+  }
+
+  *namedState(): Iterable<readonly [string, Variable]> {
+    for (const [i, variable] of this.keys.entries()) yield [`keys.${i}`, variable];
+    for (const [i, variable] of this.values.entries()) yield [`values.${i}`, variable];
+  }
+}
+
+/**
+ * A cache in variables: compiled functions write single rows of it in place, and `compileFunctions` keeps it
+ * as state. Names in state dicts are `keys.0`, `values.0`, ..., `length`, `first`.
+ */
+export class KVCache extends LayerCache {
+  readonly length: Variable;
+  readonly first: Variable;
+
+  constructor(sizes: CacheSizes, options: CacheOptions) {
+    super(sizes, options);
     this.length = new Variable(full([], 0, 'int32'));
-    this.first = new Variable(full([batch], 0, 'int32'));
+    this.first = new Variable(full([this.batch], 0, 'int32'));
   }
 
   get state(): CacheState {
@@ -182,10 +195,25 @@ export class KVCache {
     this.first.value = first;
   }
 
-  *namedState(): Iterable<readonly [string, Variable]> {
-    for (const [i, variable] of this.keys.entries()) yield [`keys.${i}`, variable];
-    for (const [i, variable] of this.values.entries()) yield [`values.${i}`, variable];
+  override *namedState(): Iterable<readonly [string, Variable]> {
+    yield* super.namedState();
     yield ['length', this.length];
     yield ['first', this.first];
   }
+}
+
+/** 16, 64, 256... and the capacity itself: the lengths that sequences are filled up to. */
+export function promptLengths(capacity: number): number[] {
+  const lengths: number[] = [];
+  for (let length = 16; length < capacity; length *= 4) lengths.push(length);
+  return [...lengths, capacity];
+}
+
+/** Throws where a cache would hold more than a model can look at. */
+export function checkCapacity(op: string, name: string, capacity: number, most = Infinity): number {
+  if (capacity > most) {
+    const what = name === 'capacity' ? 'context' : 'longest source';
+    fail(op, `${name} is beyond the ${what} of the model`, String(capacity), `at most ${most}`);
+  }
+  return capacity;
 }

@@ -1,10 +1,12 @@
 /** What generation runs: the whole prompt at once, then token by token. */
-import { full, gather, reshape, scalar } from '@hebb/core';
+import { fail, full, gather, reshape, scalar } from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
 import { withMode } from '@hebb/nn';
 import type { CausalLM } from '../models/causal.ts';
-import { CacheCall, KVCache } from './cache.ts';
+import type { EncoderDecoderLM } from '../models/source.ts';
+import { CacheCall, KVCache, checkCapacity, promptLengths } from './cache.ts';
 import type { CacheOptions } from './cache.ts';
+import { SourceCache, SourceDecoder, readSource } from './source-cache.ts';
 
 /**
  * The prompt's keys and values into the cache, from its beginning, and the logits behind its last token.
@@ -54,68 +56,124 @@ interface Input {
   readonly dtype: DType;
 }
 
-export interface GenerationFunctions {
-  readonly name: string;
-  readonly functions: {
-    readonly prefill: {
-      readonly run: (ids: Tensor, count: Tensor) => Tensor;
-      readonly input: { readonly ids: Input; readonly count: Input };
-      readonly output: 'logits';
-    };
-    readonly decode: {
-      readonly run: (ids: Tensor) => Tensor;
-      readonly input: { readonly ids: Input };
-      readonly output: 'logits';
-    };
-  };
-  readonly shapes: readonly { readonly prompt: number }[];
-  readonly state: { readonly cache: KVCache };
+/** The whole prompt, or the whole source. */
+interface Beginning<R> {
+  readonly run: (ids: Tensor, count: Tensor) => R;
+  readonly input: { readonly ids: Input; readonly count: Input };
+}
+interface Decode {
+  readonly run: (ids: Tensor) => Tensor;
+  readonly input: { readonly ids: Input };
+  readonly output: 'logits';
 }
 
+interface Described<Functions, State> {
+  readonly name: string;
+  readonly functions: Functions;
+  readonly shapes: readonly { readonly prompt: number }[];
+  readonly state: State;
+}
+export type GenerationFunctions = Described<
+  { readonly prefill: Beginning<Tensor> & { readonly output: 'logits' }; readonly decode: Decode },
+  { readonly cache: KVCache }
+>;
+export type SourceGenerationFunctions = Described<
+  { readonly encode: Beginning<undefined>; readonly decode: Decode },
+  { readonly cache: KVCache; readonly source: SourceCache }
+>;
+
 export interface GenerationFunctionsOptions extends Omit<CacheOptions, 'batch'> {
-  /** Lengths that prompts are filled up to, each a signature of its own. Default: 16, 64, 256... to the capacity. */
+  /** Lengths that prompts, or sources, are filled up to, each a signature of its own. Default: 16, 64, 256... */
   readonly prompts?: readonly number[];
   /** Name of the model; default its class in lower case. */
   readonly name?: string;
 }
 
+export interface SourceGenerationFunctionsOptions extends GenerationFunctionsOptions {
+  /** Tokens of a source that fit; default the longest of `prompts`, else 512 or what the model takes. */
+  readonly sourceCapacity?: number;
+}
+
 /**
  * What `compileFunctions` of `@hebb/cli` takes to write a folder that generates without this library: two
- * functions that share weights, and the cache as state. See the README for what stands in it.
+ * functions that share weights, and the caches as state: `prefill` and `decode` of a model that continues its
+ * prompt, `encode` and `decode` of one that writes about a source. See the README for what stands in it.
  */
 export function generationFunctions(
+  model: EncoderDecoderLM,
+  options: SourceGenerationFunctionsOptions,
+): SourceGenerationFunctions;
+export function generationFunctions(
   model: CausalLM,
-  { prompts, name, ...options }: GenerationFunctionsOptions,
-): GenerationFunctions {
-  const cache = new KVCache(model.cacheSizes, { ...options, batch: 1 });
-  return {
-    name: name ?? model.constructor.name.toLowerCase(),
-    functions: {
-      prefill: {
-        run: (ids, count) => prefill(model, cache, ids, count, full([1], 0, 'int32')),
-        input: {
-          ids: { shape: [1, 'prompt'], dtype: 'int32' },
-          count: { shape: [], dtype: 'int32' },
+  options: GenerationFunctionsOptions,
+): GenerationFunctions;
+export function generationFunctions(
+  model: CausalLM | EncoderDecoderLM,
+  options: SourceGenerationFunctionsOptions,
+): GenerationFunctions | SourceGenerationFunctions {
+  const { prompts, name = model.constructor.name.toLowerCase(), capacity, dtype } = options;
+  const op = 'generationFunctions';
+  checkCapacity(op, 'capacity', capacity, model.contextLength);
+  const held = { batch: 1, ...(dtype && { dtype }) };
+  const cache = new KVCache(model.cacheSizes, { ...held, capacity });
+  const input = {
+    ids: { shape: [1, 'prompt'], dtype: 'int32' },
+    count: { shape: [], dtype: 'int32' },
+  } as const;
+  const decodeOf = (decoder: CausalLM): Decode => ({
+    run: (ids) => decode(decoder, cache, ids),
+    input: { ids: { shape: [1], dtype: 'int32' } },
+    output: 'logits',
+  });
+  const shapesTo = (most: number) => {
+    const lengths = prompts ?? promptLengths(most);
+    for (const prompt of lengths) {
+      if (Number.isInteger(prompt) && prompt >= 1 && prompt <= most) continue;
+      fail(op, 'prompts are whole numbers that fit', String(prompt), `1 to ${most}`);
+    }
+    return lengths.map((prompt) => ({ prompt }));
+  };
+  if (!isEncoderDecoder(model)) {
+    return {
+      name,
+      functions: {
+        prefill: {
+          run: (ids, count) => prefill(model, cache, ids, count, full([1], 0, 'int32')),
+          input,
+          output: 'logits',
         },
-        output: 'logits',
+        decode: decodeOf(model),
       },
-      decode: {
-        run: (ids) => decode(model, cache, ids),
-        input: { ids: { shape: [1], dtype: 'int32' } },
-        output: 'logits',
+      shapes: shapesTo(capacity),
+      state: { cache },
+    };
+  }
+  const { sourceLength = Infinity } = model;
+  const {
+    sourceCapacity = prompts === undefined ? Math.min(512, sourceLength) : Math.max(...prompts),
+  } = options;
+  checkCapacity(op, 'sourceCapacity', sourceCapacity, sourceLength);
+  const source = new SourceCache(model.cacheSizes, { ...held, capacity: sourceCapacity });
+  return {
+    name,
+    functions: {
+      encode: {
+        run: (ids, count) => {
+          readSource(model, source, ids, count.reshape([1]));
+          cache.length.value = full([], 0, 'int32');
+          return undefined;
+        },
+        input,
       },
+      decode: decodeOf(new SourceDecoder(model, source)),
     },
-    shapes: (prompts ?? promptLengths(cache.capacity)).map((prompt) => ({ prompt })),
-    state: { cache },
+    shapes: shapesTo(sourceCapacity),
+    state: { cache, source },
   };
 }
 
-/** 16, 64, 256... and the capacity itself. */
-export function promptLengths(capacity: number): number[] {
-  const lengths: number[] = [];
-  for (let length = 16; length < capacity; length *= 4) lengths.push(length);
-  return [...lengths, capacity];
-}
+const isEncoderDecoder = (model: CausalLM | EncoderDecoderLM): model is EncoderDecoderLM =>
+  'readSource' in model;
 
 export interface StatelessFunction {
   readonly run: (...inputs: Tensor[]) => Record<string, Tensor>;

@@ -4,8 +4,8 @@ import type { Compiled, DType, Tensor } from '@hebb/core';
 import { StopSequences, beamSearch, checkSampling, sampleToken, seededUniform } from '@hebb/ops';
 import type { BeamResult, TokenSamplingOptions } from '@hebb/ops';
 import type { CausalLM } from '../models/causal.ts';
-import { KVCache } from './cache.ts';
-import { decode, decodeFrom, prefill, promptLengths } from './functions.ts';
+import { KVCache, checkCapacity, promptLengths } from './cache.ts';
+import { decode, decodeFrom, prefill } from './functions.ts';
 
 export interface TextGeneratorOptions {
   /** Tokens of prompt and text together; default the model's context. */
@@ -93,14 +93,7 @@ export class TextGenerator {
 
   constructor(model: CausalLM, options: TextGeneratorOptions = {}) {
     const { capacity = model.contextLength, batch = 1, dtype = 'float32' } = options;
-    if (capacity > model.contextLength) {
-      fail(
-        'TextGenerator',
-        'capacity is beyond the context of the model',
-        String(capacity),
-        `at most ${model.contextLength}`,
-      );
-    }
+    checkCapacity('TextGenerator', 'capacity', capacity, model.contextLength);
     this.model = model;
     this.capacity = capacity;
     this.batch = batch;

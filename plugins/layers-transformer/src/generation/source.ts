@@ -1,103 +1,17 @@
 /** Text about a source: what the decoder needs of it is computed once and held at a fixed size. */
-import { Variable, compile, fail, full, iota, lt, pad, reshape, tensor, zeros } from '@hebb/core';
+import { compile, fail, tensor } from '@hebb/core';
 import type { Compiled, Tensor } from '@hebb/core';
-import { Module, withMode } from '@hebb/nn';
 import type { BeamResult } from '@hebb/ops';
-import type { CausalCallOptions, CausalLM } from '../models/causal.ts';
-import type { EncoderDecoderLM, ShownSource } from '../models/source.ts';
-import type { CacheOptions, CacheSizes } from './cache.ts';
-import { promptLengths } from './functions.ts';
+import type { EncoderDecoderLM } from '../models/source.ts';
+import { checkCapacity, promptLengths } from './cache.ts';
 import { TextGenerator } from './generate.ts';
 import type { BeamGenerateOptions, GenerateOptions, TextGeneratorOptions } from './generate.ts';
-
-/** Keys and values of a source in variables, filled up to a capacity. */
-export class SourceCache {
-  readonly capacity: number;
-  readonly batch: number;
-  readonly keys: readonly Variable[];
-  readonly values: readonly Variable[];
-  /** Tokens of each row that count, int32 [N]. */
-  readonly length: Variable;
-
-  constructor(
-    { layers, heads, size }: CacheSizes,
-    { capacity, batch = 1, dtype = 'float32' }: CacheOptions,
-  ) {
-    for (const [name, value] of Object.entries({ capacity, batch })) {
-      if (!Number.isInteger(value) || value < 1) {
-        fail('SourceCache', `${name} is a positive whole number`, String(value));
-      }
-    }
-    this.capacity = capacity;
-    this.batch = batch;
-    const make = (): Variable => new Variable(zeros([batch, heads, capacity, size], dtype));
-    this.keys = Array.from({ length: layers }, make);
-    this.values = Array.from({ length: layers }, make);
-    this.length = new Variable(full([batch], 0, 'int32'));
-  }
-
-  get state(): ShownSource {
-    const columns = reshape(iota(this.capacity), [1, 1, 1, this.capacity]);
-    return {
-      keys: this.keys.map(({ value }) => value),
-      values: this.values.map(({ value }) => value),
-      shown: lt(columns, reshape(this.length.value, [this.batch, 1, 1, 1])),
-    };
-  }
-
-  *namedState(): Iterable<readonly [string, Variable]> {
-    for (const [i, variable] of this.keys.entries()) yield [`keys.${i}`, variable];
-    for (const [i, variable] of this.values.entries()) yield [`values.${i}`, variable];
-    yield ['length', this.length];
-  }
-}
-
-/**
- * A source into its cache: row i is the first `lengths[i]` of `ids[i]`. Shape: ids int32 [N, S] with S up to
- * the capacity, lengths int32 [N].
- */
-export function readSource(
-  model: EncoderDecoderLM,
-  cache: SourceCache,
-  ids: Tensor,
-  lengths: Tensor,
-): void {
-  const [rows, steps] = ids.shape as [number, number];
-  const attentionMask = lt(reshape(iota(steps), [1, steps]), reshape(lengths, [rows, 1]));
-  const { keys, values } = withMode(model, false, () => model.readSource(ids, { attentionMask }));
-  const filled = (x: Tensor): Tensor =>
-    pad(x, { low: [0, 0, 0, 0], high: [0, 0, cache.capacity - steps, 0] });
-  keys.forEach((x, i) => (cache.keys[i]!.value = filled(x)));
-  values.forEach((x, i) => (cache.values[i]!.value = filled(x)));
-  cache.length.value = lengths;
-}
-
-/** The decoder of a model as one that continues texts about the source that a cache holds. */
-export class SourceDecoder extends Module implements CausalLM {
-  readonly model: EncoderDecoderLM;
-  readonly contextLength = Infinity;
-  readonly #source: SourceCache;
-
-  constructor(model: EncoderDecoderLM, source: SourceCache) {
-    super();
-    this.model = model;
-    this.#source = source;
-  }
-  get vocabSize(): number {
-    return this.model.vocabSize;
-  }
-  get cacheSizes(): CacheSizes {
-    return this.model.cacheSizes;
-  }
-  forward(ids: Tensor, options: CausalCallOptions = {}): Tensor {
-    return this.model.continueText(ids, this.#source.state, options);
-  }
-}
+import { SourceCache, SourceDecoder, readSource } from './source-cache.ts';
 
 export interface SourceTextGeneratorOptions extends TextGeneratorOptions {
-  /** Tokens of a text, its start token included; default 128. */
+  /** Tokens of a text, its start token included; default 128, or the model's context where that is less. */
   readonly capacity?: number;
-  /** Tokens of a source; default 512. */
+  /** Tokens of a source; default 512, or as many as the model takes where that is less. */
   readonly sourceCapacity?: number;
 }
 
@@ -117,7 +31,10 @@ export class SourceTextGenerator {
   #busy = false;
 
   constructor(model: EncoderDecoderLM, options: SourceTextGeneratorOptions = {}) {
-    const { capacity = 128, sourceCapacity = 512, batch = 1, dtype = 'float32' } = options;
+    const { contextLength = Infinity, sourceLength = Infinity } = model;
+    const { capacity = Math.min(128, contextLength), batch = 1, dtype = 'float32' } = options;
+    const { sourceCapacity = Math.min(512, sourceLength) } = options;
+    checkCapacity('SourceTextGenerator', 'sourceCapacity', sourceCapacity, sourceLength);
     const source = new SourceCache(model.cacheSizes, { capacity: sourceCapacity, batch, dtype });
     this.model = model;
     this.sourceCapacity = sourceCapacity;
@@ -213,7 +130,7 @@ export class SourceTextGenerator {
     if (sources.length !== this.batch) {
       fail(op, 'the generator has another batch', String(sources.length), String(this.batch));
     }
-    const { vocabSize } = this.model;
+    const vocabSize = this.model.sourceVocabSize ?? this.model.vocabSize;
     for (const source of sources) {
       if (source.length === 0) fail(op, 'the source is empty');
       const wrong = source.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabSize);

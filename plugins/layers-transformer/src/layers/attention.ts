@@ -16,6 +16,8 @@ import { Linear, Module, Parameter, init } from '@hebb/nn';
 import { attentionWeights, linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, checkShare, howOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
+import type { CacheCall } from '../generation/cache.ts';
+import { joinHeads, splitHeads } from './heads.ts';
 import { combinedMask, withCausal } from './masks.ts';
 import type { MaskSizes } from './masks.ts';
 
@@ -122,10 +124,8 @@ export class MultiheadAttention extends Module {
     const { needWeights = true, averageAttnWeights = true, isCausal = false } = options;
     const batched = query.rank === 3;
     this.#check(query, key, value);
-    // From here on the batch leads: [N, T, ·].
-    const lead = (x: Tensor): Tensor =>
-      !batched ? unsqueeze(x, 0) : this.batchFirst ? x : permute(x, [1, 0, 2]);
-    const [q, k, v] = this.#project(query, key, value).map(lead) as [Tensor, Tensor, Tensor];
+    const projected = this.#project(query, key, value);
+    const [q, k, v] = projected.map((x) => this.#lead(x)) as [Tensor, Tensor, Tensor];
     const [batch, queries] = q.shape as [number, number];
     const sizes = { batch, heads: this.numHeads, queries, keys: k.shape[1]! };
     const { keyPaddingMask: given } = options;
@@ -138,7 +138,7 @@ export class MultiheadAttention extends Module {
       q.dtype,
     );
     const added = this.#added(k, v);
-    const [heads, keys, values] = [q, added.k, added.v].map((x) => this.#split(x));
+    const [heads, keys, values] = [q, added.k, added.v].map((x) => splitHeads(x, this.numHeads));
     const dropped = this.training && this.dropout > 0;
     const how = {
       attnMask: added.count === 0 ? mask : widened(mask, isCausal, sizes, added.count),
@@ -146,48 +146,87 @@ export class MultiheadAttention extends Module {
       ...(dropped ? { dropoutP: this.dropout, dropoutKey: this.#generator.next() } : {}),
     };
     const mixed = scaledDotProductAttention(heads!, keys!, values!, how);
-    // [N, heads, L, size] -> [L, N, E]
-    const order = this.batchFirst || !batched ? [0, 2, 1, 3] : [2, 0, 1, 3];
-    const shape = this.batchFirst || !batched ? [batch, queries] : [queries, batch];
-    const joined = reshape(permute(mixed, order), [...shape, this.embedDim]);
-    const y = this.outProj.forward(joined);
-    const output = batched ? y : y.squeeze(0);
+    const output = this.#joined(mixed, batched);
     if (!needWeights) return [output, undefined];
     const all = attentionWeights(heads!, keys!, how);
     const weights = averageAttnWeights ? all.mean(1) : all;
     return [output, batched ? weights : weights.squeeze(0)];
   }
 
-  /** The three projections, in the layout of the inputs. Equal inputs are projected by one product. */
-  #project(query: Tensor, key: Tensor, value: Tensor): Tensor[] {
-    const { embedDim: width } = this;
-    const bias = this.inProjBias?.value;
-    const whole = this.inProjWeight?.value;
-    const rows = (x: Tensor, first: number, count: number): Tensor[] => {
-      const cut = (w: Tensor): Tensor =>
-        count === 3 ? w : narrow(w, 0, first * width, count * width);
-      const y = linear(x, cut(whole!), bias === undefined ? undefined : cut(bias));
-      return Array.from({ length: count }, (_, i) => narrow(y, y.rank - 1, i * width, width));
-    };
-    if (whole !== undefined) {
-      if (query === key && key === value) return rows(query, 0, 3);
-      if (key === value) return [...rows(query, 0, 1), ...rows(key, 1, 2)];
-      return [...rows(query, 0, 1), ...rows(key, 1, 1), ...rows(value, 2, 1)];
-    }
-    const weights = [this.qProjWeight!, this.kProjWeight!, this.vProjWeight!];
-    return [query, key, value].map((x, i) =>
-      linear(
-        x,
-        weights[i]!.value,
-        bias === undefined ? undefined : narrow(bias, 0, i * width, width),
-      ),
-    );
+  /**
+   * Keys and values as heads, to be kept and attended to by several calls of `attendTo`: those of a source, of
+   * which a text is written. Shape: key [S, N, kdim], value [S, N, vdim] -> [N, heads, S, size] of each.
+   */
+  keysOf(key: Tensor, value: Tensor = key): [keys: Tensor, values: Tensor] {
+    this.#plain();
+    const [k, v] =
+      key === value
+        ? this.#rows(key, 1, 2)
+        : [key, value].map((x, i) => this.#rows(x, i + 1, 1)[0]!);
+    return [k!, v!].map((x) => splitHeads(this.#lead(x), this.numHeads)) as [Tensor, Tensor];
   }
 
-  #split(x: Tensor): Tensor {
-    const [batch, steps] = x.shape as [number, number];
-    const shape: Shape = [batch, steps, this.numHeads, this.embedDim / this.numHeads];
-    return permute(reshape(x, shape), [0, 2, 1, 3]);
+  /**
+   * Attention to keys and values of `keysOf`, without dropout. `shown` is bool and broadcasts to
+   * [N, heads, L, S]: true may be looked at. Shape: query [L, N, E] -> same.
+   */
+  attendTo(query: Tensor, keys: Tensor, values: Tensor, shown?: Tensor): Tensor {
+    const q = splitHeads(this.#lead(this.#rows(query, 0, 1)[0]!), this.numHeads);
+    const mixed = scaledDotProductAttention(q, keys, values, { attnMask: shown });
+    return this.#joined(mixed, query.rank === 3);
+  }
+
+  /** Self-attention of tokens that come behind those of a cache, without dropout. Shape: [L, N, E] -> same. */
+  forwardCached(x: Tensor, cache: CacheCall): Tensor {
+    this.#plain();
+    const [q, k, v] = this.#rows(x, 0, 3).map((y) => splitHeads(this.#lead(y), this.numHeads));
+    return this.#joined(cache.attend(q!, k!, v!), x.rank === 3);
+  }
+
+  #plain(): void {
+    if (this.biasK === undefined && !this.addZeroAttn) return;
+    fail('MultiheadAttention', 'keys that are kept cannot be joined by addBiasKv or addZeroAttn');
+  }
+
+  /** To [N, T, ·]. */
+  #lead(x: Tensor): Tensor {
+    if (x.rank === 2) return unsqueeze(x, 0);
+    return this.batchFirst ? x : permute(x, [1, 0, 2]);
+  }
+
+  /** The output of heads [N, heads, L, size] in the layout of the inputs. */
+  #joined(mixed: Tensor, batched: boolean): Tensor {
+    if (this.batchFirst || !batched) {
+      const y = this.outProj.forward(joinHeads(mixed));
+      return batched ? y : y.squeeze(0);
+    }
+    const [batch, , steps] = mixed.shape as [number, number, number, number];
+    const joined = reshape(permute(mixed, [2, 0, 1, 3]), [steps, batch, this.embedDim]);
+    return this.outProj.forward(joined);
+  }
+
+  /** The three projections, in the layout of the inputs. Equal inputs are projected by one product. */
+  #project(query: Tensor, key: Tensor, value: Tensor): Tensor[] {
+    if (query === key && key === value) return this.#rows(query, 0, 3);
+    if (key === value) return [...this.#rows(query, 0, 1), ...this.#rows(key, 1, 2)];
+    return [query, key, value].flatMap((x, i) => this.#rows(x, i, 1));
+  }
+
+  /** Projections `first`, ... of query, key and value, `count` of them. */
+  #rows(x: Tensor, first: number, count: number): Tensor[] {
+    const { embedDim: width } = this;
+    const cut = (w: Tensor, from: number, rows: number): Tensor =>
+      rows === 3 ? w : narrow(w, 0, from * width, rows * width);
+    const bias = this.inProjBias?.value;
+    const whole = this.inProjWeight?.value;
+    if (whole !== undefined) {
+      const y = linear(x, cut(whole, first, count), bias && cut(bias, first, count));
+      return Array.from({ length: count }, (_, i) => narrow(y, y.rank - 1, i * width, width));
+    }
+    const weights = [this.qProjWeight!, this.kProjWeight!, this.vProjWeight!];
+    return weights
+      .slice(first, first + count)
+      .map((w, i) => linear(x, w.value, bias && cut(bias, first + i, 1)));
   }
 
   /** Keys and values [N, S, E] with the learned ones and the zeros behind them. */

@@ -28,7 +28,8 @@ abstract class AddedPositions extends Module {
   }
   protected abstract table(): Tensor;
 
-  forward(x: Tensor): Tensor {
+  /** `positions`, integers [N, T], where the tokens stand; left out: 0, 1, 2... */
+  forward(x: Tensor, positions?: Tensor): Tensor {
     const axis = this.batchFirst ? 1 : 0;
     if (x.rank !== 3 || x.shape[2] !== this.width) {
       fail(
@@ -46,6 +47,10 @@ abstract class AddedPositions extends Module {
         String(steps),
         `at most ${this.maxLength}`,
       );
+    }
+    if (positions !== undefined) {
+      const placed = this.table().gather(positions, 0);
+      return this.dropout.forward(add(x, this.batchFirst ? placed : placed.transpose(0, 1)));
     }
     const rows = this.table().narrow(0, 0, steps);
     return this.dropout.forward(add(x, this.batchFirst ? rows : rows.unsqueeze(1)));

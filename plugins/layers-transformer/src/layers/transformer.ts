@@ -7,6 +7,8 @@ import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import { MultiheadAttention } from './attention.ts';
 import type { AttentionCallOptions } from './attention.ts';
+import type { CacheCall, CacheSizes } from '../generation/cache.ts';
+import type { ShownSource, SourceKeys } from '../models/source.ts';
 import { activationOf } from './feed-forward.ts';
 import type { Activation } from './feed-forward.ts';
 
@@ -165,15 +167,35 @@ export class TransformerDecoderLayer extends TransformerLayer {
       keyPaddingMask: options.memoryKeyPaddingMask,
       isCausal: options.memoryIsCausal,
     };
-    const x = this.residual(tgt, this.norm1, (y) => {
-      const [mixed] = this.selfAttn.forward(y, y, y, { ...own, needWeights: false });
-      return this.dropout1.forward(mixed);
-    });
-    const z = this.residual(x, this.norm2, (y) => {
-      const how = { ...other, needWeights: false };
-      const [mixed] = this.multiheadAttn.forward(y, memory, memory, how);
-      return this.dropout2.forward(mixed);
-    });
+    const less = { needWeights: false };
+    return this.#blocks(
+      tgt,
+      (y) => this.selfAttn.forward(y, y, y, { ...own, ...less })[0],
+      (y) => this.multiheadAttn.forward(y, memory, memory, { ...other, ...less })[0],
+    );
+  }
+
+  /** `forward` with the keys and values that the layer has of a memory. Shape: tgt [T, N, dModel] -> same. */
+  continueText(
+    tgt: Tensor,
+    [keys, values]: readonly [keys: Tensor, values: Tensor],
+    shown: Tensor,
+    cache: CacheCall | undefined,
+  ): Tensor {
+    const causal = { isCausal: true, needWeights: false };
+    return this.#blocks(
+      tgt,
+      (y) =>
+        cache === undefined
+          ? this.selfAttn.forward(y, y, y, causal)[0]
+          : this.selfAttn.forwardCached(y, cache),
+      (y) => this.multiheadAttn.attendTo(y, keys, values, shown),
+    );
+  }
+
+  #blocks(tgt: Tensor, own: (y: Tensor) => Tensor, other: (y: Tensor) => Tensor): Tensor {
+    const x = this.residual(tgt, this.norm1, (y) => this.dropout1.forward(own(y)));
+    const z = this.residual(x, this.norm2, (y) => this.dropout2.forward(other(y)));
     return this.residual(z, this.norm3, (y) => this.dropout3.forward(this.feedForward(y)));
   }
 }
@@ -225,6 +247,33 @@ export class TransformerDecoder extends Module {
   }
   forward(tgt: Tensor, memory: Tensor, options: DecoderCallOptions = {}): Tensor {
     const y = this.layers.reduce((x, layer) => layer.forward(x, memory, options), tgt);
+    return this.norm === undefined ? y : this.norm.forward(y);
+  }
+
+  get cacheSizes(): CacheSizes {
+    const { numHeads, embedDim } = this.layers[0]!.selfAttn;
+    return { layers: this.layers.length, heads: numHeads, size: embedDim / numHeads };
+  }
+
+  /** Keys and values that each layer has of a memory, for `continueText`. Shape: that of `memory` in `forward`. */
+  readMemory(memory: Tensor): SourceKeys {
+    const pairs = this.layers.map(({ multiheadAttn }) => multiheadAttn.keysOf(memory));
+    return { keys: pairs.map(([k]) => k), values: pairs.map(([, v]) => v) };
+  }
+
+  /**
+   * Targets that see those before them and the source that `readMemory` has read. With a cache they come behind
+   * what it holds. Without dropout of attention. Shape: tgt [T, N, dModel] -> same; the batch leads with `batchFirst`.
+   */
+  continueText(
+    tgt: Tensor,
+    { keys, values, shown }: ShownSource,
+    { cache }: { readonly cache?: CacheCall | undefined } = {},
+  ): Tensor {
+    const y = this.layers.reduce(
+      (x, layer, i) => layer.continueText(x, [keys[i]!, values[i]!], shown, cache),
+      tgt,
+    );
     return this.norm === undefined ? y : this.norm.forward(y);
   }
 }

@@ -17,7 +17,12 @@ export interface ShownSource extends SourceKeys {
 
 /** An encoder with a decoder: T5, or one of your own. */
 export interface EncoderDecoderLM extends Module {
+  /** Of texts, and of sources unless `sourceVocabSize` says otherwise. */
   readonly vocabSize: number;
+  readonly sourceVocabSize?: number;
+  /** Tokens of a text that it can look at, and those of a source; left out: any number. */
+  readonly contextLength?: number;
+  readonly sourceLength?: number;
   /** What a text begins with. */
   readonly startToken: number;
   /** Of the decoder: its keys of the source have the same heads and sizes as its keys of the text. */
