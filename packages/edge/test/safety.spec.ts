@@ -8,14 +8,16 @@ const key = (value: string) => ({ authorization: `Bearer ${value}` });
 const model = { load: () => echo };
 
 /** A model that answers when it is told to. */
-function slow(): { model: ServedModel; release: () => void } {
+function slow(): { model: ServedModel; release: () => void; asked: () => number } {
   let release = (): void => undefined;
+  let asked = 0;
   const gate = new Promise<void>((resolve) => (release = resolve));
   const run: ServedModel['run'] = async ({ x }) => {
+    asked += 1;
     await gate;
     return { y: x! };
   };
-  return { model: { ...echo, run }, release };
+  return { model: { ...echo, run }, release, asked: () => asked };
 }
 
 describe('keys', () => {
@@ -115,13 +117,13 @@ it('refuses what the platform’s limiter refuses, and goes on when that fails',
 });
 
 it('refuses more at once than it is told to, and takes the next when one is done', async () => {
-  const { model: held, release } = slow();
+  const { model: held, release, asked } = slow();
   const { fetch } = serve({
     models: { slow: { load: () => held } },
     concurrency: { most: 2, retryAfter: 3 },
   });
   const first = [ask(fetch, '/predict', body), ask(fetch, '/predict', body)];
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  while (asked() < 2) await new Promise((resolve) => setTimeout(resolve, 1));
   const { status, json, headers } = await ask(fetch, '/predict', body);
   expect([status, (json['error'] as { code: string }).code, headers.get('retry-after')]).toEqual([
     503,
@@ -147,7 +149,11 @@ it('answers 504 when the time is up', async () => {
     { error: 'no answer within 20 ms', code: 'timeout' },
   ]);
   release();
-  expect((await ask(fetch, '/predict', body)).status).toBe(200);
+  // A busy machine may take longer than that for the next one too.
+  let status: number;
+  do ({ status } = await ask(fetch, '/predict', body));
+  while (status === 504);
+  expect(status).toBe(200);
 });
 
 it('refuses limits that are none', () => {

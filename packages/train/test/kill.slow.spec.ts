@@ -10,7 +10,10 @@ const root = path.join(import.meta.dirname, '../../..');
 const own = path.join(root, 'node_modules/node/bin/node');
 const node = existsSync(own) ? own : process.execPath;
 
-/** Runs the child; kills it some milliseconds after so many updates. Resolves to its last update. */
+/**
+ * Runs the child; kills it some milliseconds after so many updates, and has it stand still a few later, so that
+ * it does not get to its end where the kill is late. Resolves to its last update.
+ */
 function run(folder: string, result: string, kill?: { updates: number; delay: number }) {
   return new Promise<{ signal: string | null; updates: number }>((resolve, reject) => {
     const child = spawn(
@@ -21,6 +24,7 @@ function run(folder: string, result: string, kill?: { updates: number; delay: nu
         path.join(import.meta.dirname, 'kill-child.ts'),
         folder,
         result,
+        String(kill === undefined ? Infinity : kill.updates + 6),
       ],
       { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] },
     );
