@@ -2,6 +2,8 @@
 import { bfloat16Bits, dtypeInfo, float16Bits, isDType } from '@hebb/core';
 import type { DType, HostArray } from '@hebb/core';
 import { RequestError, badInput } from './error.ts';
+import { Numbers } from './json/numbers.ts';
+import { parseNumbers } from './json/parse.ts';
 import type { InputArray, ServedTensor, ValueSignature } from './model.ts';
 
 /** Reads at most `limit` bytes; a longer body is refused as soon as that shows. */
@@ -11,13 +13,17 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   const announced = Number(request.headers.get('content-length') ?? 0);
   if (announced > limit) throw tooLarge();
   if (request.body === null) return new Uint8Array(0);
+  // Announced, it is read in one piece: no copies wait for the collector.
+  if (announced > 0) {
+    const whole = await request.arrayBuffer().catch(abortedBy);
+    if (whole.byteLength > limit) throw tooLarge();
+    return new Uint8Array(whole);
+  }
   const reader = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read().catch((cause: unknown) => {
-      throw new RequestError(499, 'aborted', 'the client went away', { cause });
-    });
+    const { done, value } = await reader.read().catch(abortedBy);
     if (done) break;
     size += value.byteLength;
     if (size > limit) {
@@ -35,6 +41,10 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   return body;
 }
 
+const abortedBy = (cause: unknown): never => {
+  throw new RequestError(499, 'aborted', 'the client went away', { cause });
+};
+
 export function parseJson(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body));
@@ -43,9 +53,23 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+/**
+ * The same, but for long lists of numbers, which are `Numbers`: to be converted before anything is awaited.
+ * @throws RequestError for what is no JSON.
+ */
+export function parseTensors(body: Uint8Array): unknown {
+  const read = parseNumbers(body);
+  return read === undefined ? parseJson(body) : read.value;
 }
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !isList(value);
+}
+
+/** Lists as `parseTensors` gives them. */
+export type List = readonly unknown[] | Numbers;
+export const isList = (value: unknown): value is List =>
+  Array.isArray(value) || value instanceof Numbers;
 
 /**
  * `{ "inputs": { name: value } }`, or `{ "input": value }` for a model with one input, where a value is
@@ -78,7 +102,7 @@ export function jsonInputs(
   return Object.fromEntries(
     signature.map((input) => {
       if (!(input.name in given)) throw badInput(`input ${JSON.stringify(input.name)} is missing`);
-      return [input.name, toServed(readValue(given[input.name], input), input)];
+      return [input.name, readValue(given[input.name], input)];
     }),
   );
 }
@@ -86,30 +110,33 @@ export function jsonInputs(
 /** A decoded array (an image, say) as one input. */
 export function toServed({ data, shape }: InputArray, input: ValueSignature): ServedTensor {
   checkShape(shape, input);
+  if (data.length !== sizeOf(shape)) throw doNotFill(data.length, shape, input);
   const dtype = dtypeOf(input);
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  if (data.length !== size) {
-    throw badInput(
-      `input ${input.name}: ${data.length} numbers do not fill shape [${shape.join(',')}]`,
-    );
-  }
-  // The class of the array follows from the dtype.
-  return { dtype, shape, data: toElements(data, dtype, input) } as ServedTensor;
+  return served(shape, toElements(data, dtype, input), input);
 }
+
+// The class of the array follows from the dtype.
+const served = (shape: readonly number[], data: HostArray, input: ValueSignature): ServedTensor =>
+  ({ dtype: dtypeOf(input), shape, data }) as ServedTensor;
+
+const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+
+const doNotFill = (count: number, shape: readonly number[], { name }: ValueSignature) =>
+  badInput(`input ${name}: ${count} numbers do not fill shape [${shape.join(',')}]`);
 
 /** The numbers as the dtype stores them. */
 export function toElements(data: HostArray, dtype: DType, input: ValueSignature): HostArray {
   const { kind, allocate } = dtypeInfo(dtype);
-  const isHalf = dtype === 'float16' || dtype === 'bfloat16';
-  if (!isHalf && data.constructor === allocate(0).constructor) return data;
+  if (halfBits(dtype) === undefined && data.constructor === allocate(0).constructor) return data;
   if (kind !== 'float') return numbers(Array.from(data, Number), input);
-  const bits = dtype === 'float16' ? float16Bits : dtype === 'bfloat16' ? bfloat16Bits : undefined;
+  const bits = halfBits(dtype) ?? Number;
   const out = allocate(data.length);
-  data.forEach((x: number | bigint, i: number) => {
-    out[i] = bits === undefined ? Number(x) : bits(Number(x));
-  });
+  data.forEach((x: number | bigint, i: number) => (out[i] = bits(Number(x))));
   return out;
 }
+
+const halfBits = (dtype: DType): ((x: number) => number) | undefined =>
+  dtype === 'float16' ? float16Bits : dtype === 'bfloat16' ? bfloat16Bits : undefined;
 
 export function dtypeOf(input: ValueSignature): DType {
   if (input.dtype === undefined || !isDType(input.dtype))
@@ -120,33 +147,60 @@ export function dtypeOf(input: ValueSignature): DType {
 export const isShape = (value: unknown): value is readonly number[] =>
   Array.isArray(value) && value.every((dim) => Number.isSafeInteger(dim) && dim >= 0);
 
-function readValue(value: unknown, input: ValueSignature): InputArray {
+function readValue(value: unknown, input: ValueSignature): ServedTensor {
   if (isRecord(value)) {
     const { shape, data } = value;
-    if (!isShape(shape)) {
-      throw badInput(`input ${input.name}: "shape" must be a list of non-negative integers`);
-    }
-    checkShape(shape, input);
-    if (!Array.isArray(data))
-      throw badInput(`input ${input.name}: "data" must be a list of numbers`);
-    const size = shape.reduce((product: number, dim: number) => product * dim, 1);
-    if (data.length !== size) {
-      throw badInput(
-        `input ${input.name}: ${data.length} numbers do not fill shape [${shape.join(',')}]`,
-      );
-    }
-    return { shape, data: numbers(data, input) };
+    return fromList(data, shapeOf(shape, input), input, false);
   }
   const shape: number[] = [];
-  for (let level = value; Array.isArray(level); level = level[0]) shape.push(level.length);
+  if (value instanceof Numbers) shape.push(...value.shape);
+  else for (let level = value; Array.isArray(level); level = level[0]) shape.push(level.length);
   checkShape(shape, input);
-  const flat: unknown[] = [];
-  collect(value, shape, 0, flat, input);
-  return { shape, data: numbers(flat, input) };
+  return served(shape, numbers(flatten(value, shape, input), input), input);
 }
 
+/** A shape that the input takes. */
+export function shapeOf(value: unknown, input: ValueSignature): readonly number[] {
+  const shape = value instanceof Numbers && value.shape.length === 1 ? [...value.data] : value;
+  if (!isShape(shape)) {
+    throw badInput(`input ${input.name}: "shape" must be a list of non-negative integers`);
+  }
+  checkShape(shape, input);
+  return shape;
+}
+
+/** A list of as many numbers as the shape has, flat, or nested like the shape where that is allowed. */
+export function fromList(
+  data: unknown,
+  shape: readonly number[],
+  input: ValueSignature,
+  mayNest: boolean,
+): ServedTensor {
+  if (!isList(data)) throw badInput(`input ${input.name}: "data" must be a list of numbers`);
+  const isNested = data instanceof Numbers ? data.shape.length > 1 : isList(data[0]);
+  const flat = mayNest && isNested && shape.length > 1 ? flatten(data, shape, input) : data;
+  const count = flat instanceof Numbers ? flat.shape[0]! : flat.length;
+  if (count !== sizeOf(shape)) throw doNotFill(count, shape, input);
+  return served(shape, numbers(flat, input), input);
+}
+
+const ragged = (depth: number, { name }: ValueSignature) =>
+  badInput(`input ${name}: the lists are ragged at depth ${depth}`);
+
 /** The elements of nested lists of that shape, in row-major order. */
-export function collect(
+function flatten(value: unknown, shape: readonly number[], input: ValueSignature): List {
+  if (value instanceof Numbers) {
+    const depth = shape.findIndex((size, axis) => value.shape[axis] !== size);
+    if (depth >= 0) throw ragged(depth, input);
+    if (value.shape.length > shape.length) return value;
+    return new Numbers([value.data.length], value.data, value.exact);
+  }
+  const flat: unknown[] = [];
+  collect(value, shape, 0, flat, input);
+  return flat;
+}
+
+function collect(
   value: unknown,
   shape: readonly number[],
   depth: number,
@@ -157,44 +211,57 @@ export function collect(
     flat.push(value);
     return;
   }
-  if (!Array.isArray(value) || value.length !== shape[depth]) {
-    throw badInput(`input ${input.name}: the lists are ragged at depth ${depth}`);
-  }
+  if (!Array.isArray(value) || value.length !== shape[depth]) throw ragged(depth, input);
   for (const item of value) collect(item, shape, depth + 1, flat, input);
 }
 
 /** What was given, for a message: a client must not get its whole body back. */
 function shorten(item: unknown): string {
-  if (Array.isArray(item)) return 'a list';
+  if (isList(item)) return 'a list';
   if (isRecord(item)) return 'an object';
   return typeof item === 'string' ? JSON.stringify(item.slice(0, 60)) : String(item);
 }
 
-/** JSON numbers as an array of the input's type; everything that is not a number of that type is refused. */
-export function numbers(flat: readonly unknown[], input: ValueSignature): HostArray {
+const notFinite = (at: number, item: unknown, { name }: ValueSignature) =>
+  badInput(`input ${name}: element ${at} is ${shorten(item)}, not a finite number`);
+
+const wholeOf = (value: number): bigint | undefined =>
+  Number.isInteger(value) ? BigInt(value) : undefined;
+
+/** JSON numbers as the input's type stores them; everything that is not a number of that type is refused. */
+function numbers(list: List, input: ValueSignature): HostArray {
   const dtype = dtypeOf(input);
-  const info = dtypeInfo(dtype);
-  const out = info.kind === 'float' ? new Float64Array(flat.length) : info.allocate(flat.length);
-  flat.forEach((item, i) => {
-    const value = info.kind === 'bool' && typeof item === 'boolean' ? Number(item) : item;
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      throw badInput(`input ${input.name}: element ${i} is ${shorten(item)}, not a finite number`);
-    }
-    if (info.kind !== 'float') {
-      if (!Number.isInteger(value) || value < info.min || value > info.max) {
-        throw badInput(`input ${input.name}: element ${i} is ${value}, which is no ${dtype}`);
-      }
-      out[i] = info.big ? BigInt(value) : value;
-    } else {
-      if (Math.abs(value) > info.max) {
+  const { kind, big, min, max, allocate } = dtypeInfo(dtype);
+  const isFloat = kind === 'float';
+  const isBool = kind === 'bool';
+  const bits = halfBits(dtype);
+  let flat: ArrayLike<unknown> = list as readonly unknown[];
+  let exact: Numbers['exact'];
+  if (list instanceof Numbers) {
+    if (list.shape.length > 1) throw notFinite(0, [], input);
+    ({ data: flat, exact } = list);
+  }
+  const out = allocate(flat.length);
+  for (let i = 0; i < flat.length; i++) {
+    const item = flat[i];
+    const value = isBool && typeof item === 'boolean' ? Number(item) : item;
+    if (typeof value !== 'number' || !Number.isFinite(value)) throw notFinite(i, item, input);
+    if (isFloat) {
+      if (Math.abs(value) > max) {
         throw badInput(`input ${input.name}: element ${i} is ${value}, beyond ${dtype}`);
       }
-      out[i] = value;
+      out[i] = bits === undefined ? value : bits(value);
+    } else {
+      const whole = big ? (exact?.get(i) ?? wholeOf(value)) : value;
+      if (whole === undefined || !Number.isInteger(value) || whole < min || whole > max) {
+        const said = String(whole ?? value);
+        throw badInput(`input ${input.name}: element ${i} is ${said}, which is no ${dtype}`);
+      }
+      out[i] = whole;
     }
-  });
+  }
   return out;
 }
-
 /** More axes than any model has: what is nested deeper is refused before anybody recurses into it. */
 const mostAxes = 32;
 

@@ -74,6 +74,11 @@ export class Models<E extends Loadable = ModelEntry> {
     return this.#versionOf(name, version);
   }
 
+  /** Whether a request would find it loaded. */
+  isLoaded(name: string, version?: string): boolean {
+    return this.#loaded.has(JSON.stringify([name, this.#versionOf(name, version)]));
+  }
+
   entry(name: string, version?: string): E {
     return this.#entryOf(name).versions[this.#versionOf(name, version)]!;
   }

@@ -108,6 +108,31 @@ const binaryRequest = {
   ],
 };
 
+it('takes and gives every integer of 64 bits, as JSON writes it', async () => {
+  const answer = await fetch(
+    new Request('http://localhost/v2/models/kinds/infer', {
+      method: 'POST',
+      body: `{"inputs": [
+        {"name": "long", "datatype": "INT64", "shape": [2], "data": [9007199254740993, -9223372036854775808]},
+        {"name": "half", "datatype": "FP16", "shape": [1], "data": [1]},
+        {"name": "flag", "datatype": "BOOL", "shape": [1], "data": [true]}
+      ], "outputs": [{"name": "long"}]}`,
+    }),
+  );
+  expect(await answer.text()).toContain('[9007199254740993,-9223372036854775808]');
+  const beyond = await fetch(
+    new Request('http://localhost/models/kinds/predict', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"inputs": {"long": [9223372036854775808], "half": [1], "flag": [1]}}',
+    }),
+  );
+  expect([beyond.status, await beyond.text()]).toEqual([
+    400,
+    expect.stringMatching(/element 0 is 9223372036854775808, which is no int64/),
+  ]);
+});
+
 it('takes binary tensors anywhere in the request and gives them where wanted', async () => {
   const outputs = [
     { name: 'half', parameters: { binary_data: true } },

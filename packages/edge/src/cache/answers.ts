@@ -31,7 +31,7 @@ export interface Asked {
   readonly version: string;
   readonly form: readonly (string | undefined)[];
   /** The body: as JSON, whose spaces and order of names make no difference, or as it is. */
-  readonly body: { readonly json: unknown } | { readonly bytes: Uint8Array };
+  readonly body: { readonly json: () => unknown } | { readonly bytes: Uint8Array };
 }
 
 export interface Answers {
@@ -137,7 +137,7 @@ export class CachedAnswers implements Answers {
       ...[model, version, typeof own === 'string' ? own : own()],
       ...form.map((each) => each ?? null),
     ]);
-    const rest = 'json' in body ? canonicalJson(body.json) : body.bytes;
+    const rest = 'json' in body ? canonicalJson(body.json()) : body.bytes;
     return rest === undefined ? undefined : digestOf(`${head}\n`, rest);
   }
 

@@ -1,4 +1,5 @@
 /** One text for all JSON that means the same. */
+import { Numbers } from '../json/numbers.ts';
 
 /** More than any request nests: what is deeper is refused elsewhere, and not walked through here. */
 const mostDepth = 64;
@@ -10,6 +11,7 @@ const isFlat = (list: readonly unknown[]): boolean =>
 export function canonicalJson(value: unknown, depth = 0): string | undefined {
   if (depth > mostDepth) return undefined;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (value instanceof Numbers) return value.toText();
   if (Array.isArray(value)) {
     if (isFlat(value)) return JSON.stringify(value);
     const items = value.map((item) => canonicalJson(item, depth + 1));

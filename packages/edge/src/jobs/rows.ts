@@ -1,6 +1,6 @@
 /** Rows of a part to answers. */
 import { RequestError } from '../error.ts';
-import { jsonInputs, parseJson } from '../input.ts';
+import { jsonInputs, parseTensors } from '../input.ts';
 import type { Loaded } from '../models.ts';
 import { runModel } from '../output.ts';
 import { answer } from '../protocols/plain.ts';
@@ -41,7 +41,7 @@ export async function computeRows(
     if (known.has(i)) return;
     const index = first + i;
     try {
-      const inputs = jsonInputs(parseJson(new TextEncoder().encode(text)), model.inputs);
+      const inputs = jsonInputs(parseTensors(new TextEncoder().encode(text)), model.inputs);
       const given = await answer(name, await runModel(model, inputs), entry.labels);
       lines.set(i, JSON.stringify({ index, ...given }));
     } catch (error) {

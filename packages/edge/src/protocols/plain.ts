@@ -1,6 +1,6 @@
 /** The plain routes: a model by its name, JSON or a body that a decoder takes in, every output out. */
 import { RequestError, badInput } from '../error.ts';
-import { jsonInputs, parseJson, readBody, toServed } from '../input.ts';
+import { jsonInputs, parseTensors, readBody, toServed } from '../input.ts';
 import { decodeWith } from '../decode.ts';
 import { best, runModel, valuesOf } from '../output.ts';
 import type { Prediction } from '../output.ts';
@@ -48,14 +48,17 @@ export async function predict(
   }
   const body = await readBody(c.req.raw, service.maxBodyBytes);
   if (body.length === 0) throw badInput('the body is empty');
-  const read = decoder === undefined ? { json: parseJson(body) } : { bytes: body };
   const version = service.models.current(name);
+  const json = () => parseTensors(body);
+  const read = decoder === undefined ? { json } : { bytes: body };
+  // What is no JSON loads nothing.
+  if (decoder === undefined && !service.models.isLoaded(name, version)) json();
   const asked = { model: name, version, form: ['predict', type], body: read };
   return service.answers.get(c, asked, async () => {
     const { model } = await loadFor(c, service.models, name, version);
     const inputs =
       decoder === undefined
-        ? jsonInputs(read.json, model.inputs)
+        ? jsonInputs(json(), model.inputs)
         : { [model.inputs[0]!.name]: toServed(await decodeWith(decoder, body), model.inputs[0]!) };
     return c.json(await answer(name, await runModel(model, inputs, c.get('signal')), entry.labels));
   });

@@ -5,16 +5,7 @@
  */
 import type { HostArray } from '@hebb/core';
 import { RequestError, badInput } from '../error.ts';
-import {
-  checkShape,
-  collect,
-  isRecord,
-  isShape,
-  numbers,
-  parseJson,
-  readBody,
-  toServed,
-} from '../input.ts';
+import { checkShape, fromList, isRecord, parseTensors, readBody, shapeOf } from '../input.ts';
 import { elementsOf, disposeAll, runModel, valuesOf } from '../output.ts';
 import { loadFor } from '../service.ts';
 import type { Extension, Service } from '../service.ts';
@@ -62,13 +53,16 @@ export function v2Routes(router: Router, service: Service, extensions: readonly 
       const body = await readBody(c.req.raw, service.maxBodyBytes);
       if (body.length === 0) throw badInput('the body is empty');
       const header = c.req.header(lengthHeader);
-      const read = header === undefined ? { json: parseJson(body) } : { bytes: body };
+      const json = () => parseTensors(body);
+      const read = header === undefined ? { json } : { bytes: body };
+      // What is no JSON loads nothing.
+      if (header === undefined && !models.isLoaded(name, version)) json();
       const asked = { model: name, version, form: ['infer', header], body: read };
       return service.answers.get(c, asked, async () => {
         const { model } = await loadFor(c, models, name, version);
         const request =
           header === undefined
-            ? readFields(read.json, undefined, model)
+            ? readFields(json(), undefined, model)
             : readRequest(header, body, model);
         const outputs = await runModel(model, request.inputs, c.get('signal'));
         try {
@@ -121,7 +115,7 @@ function readRequest(header: string, body: Uint8Array, model: ServedModel): Infe
   }
   // Without JSON the body is the one input itself.
   if (length === 0) return rawRequest(body, model);
-  return readFields(parseJson(body.subarray(0, length)), body.subarray(length), model);
+  return readFields(parseTensors(body.subarray(0, length)), body.subarray(length), model);
 }
 
 function rawRequest(body: Uint8Array, { inputs, outputs }: ServedModel): InferRequest {
@@ -166,9 +160,10 @@ function readFields(
       throw badInput(`the model has no input ${quoted(name)}; it has ${known}`);
     }
     if (given.has(name)) throw badInput(`input ${name} is given twice`);
-    const shape = shapeOf(tensor, input);
+    checkDatatype(tensor, input);
+    const shape = shapeOf(tensor['shape'], input);
     const size = parametersOf(tensor, `input ${name}`)['binary_data_size'];
-    if (size === undefined) given.set(name, fromJson(tensor['data'], shape, input));
+    if (size === undefined) given.set(name, fromList(tensor['data'], shape, input, true));
     else {
       if ('data' in tensor) throw badInput(`input ${name}: data is in JSON and in binary`);
       const piece = pieceOf(binary, at, size, input);
@@ -205,35 +200,11 @@ function pieceOf(
   return binary.subarray(at, end);
 }
 
-function shapeOf(tensor: Fields, input: ValueSignature): readonly number[] {
-  const { shape, datatype } = tensor;
-  if (!isShape(shape)) {
-    throw badInput(`input ${input.name}: "shape" must be a list of non-negative integers`);
-  }
+function checkDatatype({ datatype }: Fields, input: ValueSignature): void {
   const wanted = datatypeOf(input.dtype);
-  if (typeof datatype !== 'string' || datatype !== wanted) {
-    const got = typeof datatype === 'string' ? datatype.slice(0, 20) : 'no datatype';
-    throw badInput(`input ${input.name}: ${got} given, ${wanted ?? 'a tensor'} wanted`);
-  }
-  checkShape(shape, input);
-  return shape;
-}
-
-/** Data is flat, or nested as the shape is. */
-function fromJson(data: unknown, shape: readonly number[], input: ValueSignature): ServedTensor {
-  if (!Array.isArray(data)) throw badInput(`input ${input.name}: "data" must be a list`);
-  let flat: unknown[] = data;
-  if (shape.length > 1 && Array.isArray(data[0])) {
-    flat = [];
-    collect(data, shape, 0, flat, input);
-  }
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  if (flat.length !== size) {
-    throw badInput(
-      `input ${input.name}: ${flat.length} numbers do not fill shape [${shape.join()}]`,
-    );
-  }
-  return toServed({ data: numbers(flat, input), shape }, input);
+  if (typeof datatype === 'string' && datatype === wanted) return;
+  const got = typeof datatype === 'string' ? datatype.slice(0, 20) : 'no datatype';
+  throw badInput(`input ${input.name}: ${got} given, ${wanted ?? 'a tensor'} wanted`);
 }
 
 function wantedOutputs(list: unknown, binary: boolean, { outputs }: ServedModel): Wanted[] {
