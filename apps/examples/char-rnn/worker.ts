@@ -5,6 +5,8 @@
  */
 import type { Model } from '@hebb/runtime';
 import type { WorkerEntry } from '../common/service.ts';
+import { BadRequest, answerAt } from '../common/worker.ts';
+import type { JsonFields } from '../common/worker.ts';
 import { vocabularyOf, write } from './write.ts';
 import type { Stepper, WriteOptions } from './write.ts';
 
@@ -16,8 +18,6 @@ export interface WorkerData {
 const mostCharacters = 10_000;
 /** Characters that are sent together. */
 const together = 16;
-
-class BadRequest extends Error {}
 
 /** The compiled step as one stream of its own. */
 export function modelStepper(model: Model): Stepper {
@@ -40,10 +40,7 @@ interface WriteRequest extends WriteOptions {
   readonly prompt: string;
 }
 
-async function read(request: Request): Promise<WriteRequest> {
-  const body: unknown = await request.json().catch(() => undefined);
-  if (typeof body !== 'object' || body === null) throw new BadRequest('the body is no JSON object');
-  const fields = body as Readonly<Record<string, unknown>>;
+function read(fields: JsonFields): WriteRequest {
   const { prompt = '', length = 200, temperature = 0.8, seed = 0 } = fields;
   if (typeof prompt !== 'string') throw new BadRequest('prompt is a text');
   const whole = (name: string, value: unknown, most: number): number => {
@@ -65,34 +62,21 @@ async function read(request: Request): Promise<WriteRequest> {
 
 export const worker: WorkerEntry<'step', WorkerData> = ({ step }, { tokens }) => {
   const vocabulary = vocabularyOf(tokens);
-  const fail = (status: number, message: string): Response =>
-    Response.json({ error: { message } }, { status });
-  return {
-    async fetch(request) {
-      const { pathname } = new URL(request.url);
-      if (pathname === '/health') return Response.json({ status: 'ok' });
-      if (pathname !== '/write') return fail(404, `nothing at ${pathname}: POST /write`);
-      if (request.method !== 'POST') return fail(405, 'use POST');
-      try {
-        const { prompt, ...options } = await read(request);
-        const unknown = [...prompt].find((character) => !tokens.includes(character));
-        if (unknown !== undefined) {
-          throw new BadRequest(`the model knows no ${JSON.stringify(unknown)}`);
-        }
-        const text = write(modelStepper(step), vocabulary, prompt, options);
-        return new Response(streamOf(text), {
-          headers: {
-            'content-type': 'text/plain; charset=utf-8',
-            // What is compressed on the way is held back until it is worth a block.
-            'content-encoding': 'identity',
-          },
-        });
-      } catch (error) {
-        if (error instanceof BadRequest) return fail(400, error.message);
-        throw error;
-      }
-    },
-  };
+  return answerAt('/write', (fields) => {
+    const { prompt, ...options } = read(fields);
+    const unknown = [...prompt].find((character) => !tokens.includes(character));
+    if (unknown !== undefined) {
+      throw new BadRequest(`the model knows no ${JSON.stringify(unknown)}`);
+    }
+    const text = write(modelStepper(step), vocabulary, prompt, options);
+    return new Response(streamOf(text), {
+      headers: {
+        'content-type': 'text/plain; charset=utf-8',
+        // What is compressed on the way is held back until it is worth a block.
+        'content-encoding': 'identity',
+      },
+    });
+  });
 };
 
 /** Text as bytes, a few characters at a time, written as fast as the reader takes them. */

@@ -1,9 +1,17 @@
 /** An encoder and a decoder of attention alone: Vaswani et al. 2017, arXiv:1706.03762. */
-import { mul, not } from '@hebb/core';
+import { gather, mul, not, reshape } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { SinusoidalPositions, Transformer } from '@hebb/layers-transformer';
+import type {
+  CacheSizes,
+  CausalCallOptions,
+  EncoderDecoderLM,
+  ShownSource,
+  SourceKeys,
+} from '@hebb/layers-transformer';
 import { Embedding, Module, Parameter, init } from '@hebb/nn';
 import { lengthMask, linear } from '@hebb/ops';
+import { start } from '../parallel-text/batches.ts';
 
 export interface Size {
   readonly sourceWords: number;
@@ -23,8 +31,9 @@ function tableOf(words: number, width: number): Embedding {
 }
 
 /** The output layer is the table of target words. */
-export class CaptionTransformer extends Module {
+export class CaptionTransformer extends Module implements EncoderDecoderLM {
   readonly size: Size;
+  readonly startToken = start;
   readonly source: Embedding;
   readonly target: Embedding;
   readonly positions: SinusoidalPositions;
@@ -49,21 +58,50 @@ export class CaptionTransformer extends Module {
     });
   }
 
-  #placed(table: Embedding, ids: Tensor): Tensor {
-    return this.positions.forward(mul(table.forward(ids), Math.sqrt(this.size.width)));
+  get vocabSize(): number {
+    return this.size.targetWords;
+  }
+  get sourceVocabSize(): number {
+    return this.size.sourceWords;
+  }
+  get contextLength(): number {
+    return this.size.longest;
+  }
+  get sourceLength(): number {
+    return this.size.longest;
+  }
+  get cacheSizes(): CacheSizes {
+    return this.transformer.decoder.cacheSizes;
   }
 
-  /** Shape: ids int32 [N, S], lengths int32 [N] -> [N, S, width]. */
-  encode(ids: Tensor, lengths: Tensor): Tensor {
-    const srcKeyPaddingMask = not(lengthMask(lengths, ids.shape[1]!));
+  #placed(table: Embedding, ids: Tensor, positions?: Tensor): Tensor {
+    const x = mul(table.forward(ids), Math.sqrt(this.size.width));
+    return this.positions.forward(x, positions);
+  }
+
+  /** Shape: ids int32 [N, S], shown bool [N, S] -> [N, S, width]. */
+  encode(ids: Tensor, shown: Tensor): Tensor {
+    const srcKeyPaddingMask = not(shown);
     return this.transformer.encoder.forward(this.#placed(this.source, ids), { srcKeyPaddingMask });
   }
 
+  readSource(ids: Tensor, { attentionMask }: { attentionMask: Tensor }): SourceKeys {
+    return this.transformer.decoder.readMemory(this.encode(ids, attentionMask));
+  }
+
+  continueText(ids: Tensor, source: ShownSource, { cache, last }: CausalCallOptions = {}): Tensor {
+    const x = this.#placed(this.target, ids, cache?.positions());
+    const y = this.transformer.decoder.continueText(x, source, { cache });
+    if (last === undefined) return this.logits(y);
+    const { width } = this.size;
+    return this.logits(reshape(gather(y, reshape(last, [1]), 1), [ids.shape[0]!, width]));
+  }
+
   /** What comes after each target word. Shape: ids int32 [N, T] -> [N, T, width]. */
-  decode(ids: Tensor, memory: Tensor, lengths: Tensor): Tensor {
+  decode(ids: Tensor, memory: Tensor, shown: Tensor): Tensor {
     return this.transformer.decoder.forward(this.#placed(this.target, ids), memory, {
       tgtIsCausal: true,
-      memoryKeyPaddingMask: not(lengthMask(lengths, memory.shape[1]!)),
+      memoryKeyPaddingMask: not(shown),
     });
   }
 
@@ -73,6 +111,7 @@ export class CaptionTransformer extends Module {
   }
 
   forward(source: Tensor, lengths: Tensor, inputs: Tensor): Tensor {
-    return this.logits(this.decode(inputs, this.encode(source, lengths), lengths));
+    const shown = lengthMask(lengths, source.shape[1]!);
+    return this.logits(this.decode(inputs, this.encode(source, shown), shown));
   }
 }

@@ -1,11 +1,11 @@
 /** Training with teacher forcing, and translation by the likeliest word each time. */
-import { compile, full, gather, reshape, scatter, tensor } from '@hebb/core';
+import { compile } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { padSequences } from '@hebb/data';
+import { SourceTextGenerator } from '@hebb/layers-transformer';
 import { withMode } from '@hebb/nn';
-import { greedySearch, lengthMask, perplexity, sequenceCrossEntropy } from '@hebb/ops';
+import { lengthMask, perplexity, sequenceCrossEntropy } from '@hebb/ops';
 import { AdamW, clipGradNorm } from '@hebb/train';
-import { batchOf, end, epochOf, padding, start, widthFor } from '../parallel-text/batches.ts';
+import { batchOf, end, epochOf } from '../parallel-text/batches.ts';
 import type { EncodedPair, TextBatch, Tokenizer } from '../parallel-text/batches.ts';
 import type { CaptionTransformer } from './model.ts';
 
@@ -90,16 +90,7 @@ export async function heldOutLoss(
   return total / tokens;
 }
 
-interface State {
-  /** int32 [N, most]: what was said so far. */
-  readonly said: Tensor;
-  /** int32 [N]: how many words that is. */
-  readonly count: Tensor;
-  readonly memory: Tensor;
-  readonly lengths: Tensor;
-}
-
-/** Sentences translated 32 at a time; the decoder reads all that it has said at each step. */
+/** Sentences translated 32 at a time by the likeliest piece; keys and values of what was read are kept. */
 export async function translate(
   model: CaptionTransformer,
   texts: readonly string[],
@@ -107,36 +98,23 @@ export async function translate(
   to: Tokenizer,
   most: number,
 ): Promise<string[]> {
-  const together = 32;
-  const encode = compile((ids: Tensor, lengths: Tensor) =>
-    withMode(model, false, () => model.encode(ids, lengths)),
-  );
-  const step = compile((tokens: Tensor, { said, count, memory, lengths }: State) =>
-    withMode(model, false, () => {
-      const at = reshape(count.narrow(0, 0, 1), [1]);
-      const next = scatter(said, at, reshape(tokens, [together, 1]), 1);
-      const x = gather(model.decode(next, memory, lengths), at, 1);
-      const logits = reshape(model.logits(x), [together, model.size.targetWords]);
-      return [logits, { said: next, count: count.add(1), memory, lengths }] as const;
-    }),
-  );
+  const batch = 32;
+  const generator = new SourceTextGenerator(model, {
+    batch,
+    capacity: most + 1,
+    sourceCapacity: most,
+  });
   const results: string[] = [];
-  for (let at = 0; at < texts.length; at += together) {
+  for (let at = 0; at < texts.length; at += batch) {
     const lists = texts
-      .slice(at, at + together)
+      .slice(at, at + batch)
       .map((text) => [...Array.from(from.encode(text)), end].slice(-most));
     const real = lists.length;
-    while (lists.length < together) lists.push([end]);
-    const longest = Math.max(...lists.map(({ length }) => length));
-    const rows = padSequences(lists, { fill: padding, length: widthFor(longest) ?? longest });
-    const lengths = tensor(rows.lengths);
-    const memory = await encode(tensor(rows.data, { shape: rows.shape }), lengths);
-    const said = full([together, most], padding, 'int32');
-    const count = full([together], 0, 'int32');
-    const search = { start, end, maxLength: most, batch: together };
-    const found = await greedySearch(step, { said, count, memory, lengths }, search);
+    while (lists.length < batch) lists.push([end]);
+    const options = { temperature: 0, maxNewTokens: most, endTokens: [end] };
+    const found = await generator.generateBatch(lists, options);
     results.push(...found.slice(0, real).map((ids) => to.decode(ids)));
   }
-  for (const each of [encode, step]) each.dispose();
+  generator.dispose();
   return results;
 }

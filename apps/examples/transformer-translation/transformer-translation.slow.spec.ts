@@ -26,7 +26,7 @@ it('looks at no padding and not ahead', async () => {
 (hasData(...files) ? it : it.skip)(
   'learns to translate a little in a minute, and agrees with ONNX Runtime',
   () =>
-    quickRun(transformerTranslation, [], ({ result }) => {
+    quickRun(transformerTranslation, ['--no-worker'], ({ result }) => {
       expect(result.failures).toEqual([]);
     }),
 );

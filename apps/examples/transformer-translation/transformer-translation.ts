@@ -1,20 +1,25 @@
 /** Captions from English to German by a transformer, on the data of the recurrent translator. */
+import { join } from 'node:path';
+import { compileFunctions, writeCompiled } from '@hebb/cli';
 import { sizeOf, tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import type { TextPair } from '@hebb/data/node';
+import { SourceTextGenerator, generationFunctions } from '@hebb/layers-transformer';
 import { perplexity } from '@hebb/ops';
-import type { Example } from '../common/example.ts';
+import type { Example, Run } from '../common/example.ts';
 import { integer } from '../common/options.ts';
+import { withService } from '../common/service.ts';
 import { exportChecked } from '../common/ship.ts';
 import { trainOnce, trained } from '../common/weights.ts';
 import { wordByWord } from '../parallel-text/baselines.ts';
 import { encodePair, end, start } from '../parallel-text/batches.ts';
-import type { Tokenizer } from '../parallel-text/batches.ts';
 import { multi30k } from '../parallel-text/corpus.ts';
 import { bleuOf } from '../parallel-text/score.ts';
 import { learnTokenizer, openTokenizer } from '../parallel-text/tokens.ts';
+import type { SavedTokenizer } from '../parallel-text/tokens.ts';
 import { CaptionTransformer } from './model.ts';
 import { heldOutLoss, train, translate } from './train.ts';
+import type { WorkerData } from './worker.ts';
 
 const plans = {
   full: {
@@ -41,6 +46,66 @@ const plans = {
   },
 } as const;
 
+interface Saved {
+  readonly from: SavedTokenizer;
+  readonly to: SavedTokenizer;
+}
+
+interface Completion {
+  readonly choices: readonly { readonly text: string }[];
+}
+
+/** The model compiled to an encoder and a step of the decoder, asked over HTTP as OpenAI's models are. */
+async function askWorker(
+  run: Run,
+  model: CaptionTransformer,
+  texts: readonly string[],
+  { from, to }: Saved,
+): Promise<void> {
+  const folder = join(run.out, 'worker');
+  const capacity = 64;
+  const spec = generationFunctions(model, { name: 'translation', capacity, prompts: [16, 56] });
+  const built = await compileFunctions(spec, { simd: ['relaxed'] });
+  const files = await writeCompiled(built, 'worker', folder);
+  const size = files.get('model.wasm')!.byteLength;
+  const data: WorkerData = { from, to };
+  const entry = new URL('./worker.ts', import.meta.url);
+  const service = { name: 'transformer-translation', entry, models: { model: folder }, data };
+  await withService(run, service, async ({ url }) => {
+    const [read, write] = [openTokenizer(from), openTokenizer(to)];
+    const generator = new SourceTextGenerator(model, { capacity, sourceCapacity: 56 });
+    const sampling = [
+      { temperature: 0, seed: 0 },
+      { temperature: 0.7, seed: 5 },
+    ];
+    let [agree, asked, seconds] = [0, 0, 0];
+    for (const text of texts) {
+      for (const how of sampling) {
+        const options = { ...how, maxNewTokens: 40, endTokens: [end] };
+        const here = write.decode(
+          await generator.generate([...Array.from(read.encode(text)), end], options),
+        );
+        const started = performance.now();
+        const response = await fetch(`${url}/v1/completions`, {
+          method: 'POST',
+          body: JSON.stringify({ model: 'translation', prompt: text, max_tokens: 40, ...how }),
+        });
+        const { choices } = (await response.json()) as Completion;
+        seconds += (performance.now() - started) / 1000;
+        asked += 1;
+        if (choices[0]?.text === here) agree += 1;
+      }
+    }
+    generator.dispose();
+    run.note(
+      'edge worker',
+      `encoder and decoder in ${(size / 1024).toFixed(0)} KiB of code, ${agree} of ${asked} translations are ` +
+        `Node's, ${(1000 * (seconds / asked)).toFixed(0)} ms each`,
+    );
+    run.check(agree === asked, 'the worker translates otherwise than Node');
+  });
+}
+
 const int32 = (...shape: (number | string)[]) => ({ shape, dtype: 'int32' }) as const;
 
 export const transformerTranslation: Example = {
@@ -55,14 +120,13 @@ export const transformerTranslation: Example = {
     const plan = plans[quick ? 'quick' : 'full'];
     const epochs = own['epochs'] === undefined ? plan.epochs : integer('epochs', own['epochs'], 1);
     const corpus = await multi30k();
-    const learned = (side: 'source' | 'target'): Tokenizer =>
-      openTokenizer(
-        learnTokenizer(
-          corpus.train.map((pair) => pair[side]),
-          plan.pieces,
-        ),
+    const learned = (side: 'source' | 'target'): SavedTokenizer =>
+      learnTokenizer(
+        corpus.train.map((pair) => pair[side]),
+        plan.pieces,
       );
-    const [from, to] = [learned('source'), learned('target')];
+    const saved = { from: learned('source'), to: learned('target') };
+    const [from, to] = [openTokenizer(saved.from), openTokenizer(saved.to)];
     const short = ({ source, target }: TextPair): boolean =>
       from.encode(source).length < plan.longest && to.encode(target).length < plan.longest;
     const chosen = corpus.train.filter(short).slice(0, plan.pairs);
@@ -124,5 +188,6 @@ export const transformerTranslation: Example = {
       opset: 23,
       atol: 1e-4,
     });
+    await askWorker(run, model, texts.slice(0, 4), saved);
   },
 };

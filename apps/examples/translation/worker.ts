@@ -4,6 +4,7 @@
  */
 import type { Model } from '@hebb/runtime';
 import type { WorkerEntry } from '../common/service.ts';
+import { BadRequest, answerAt } from '../common/worker.ts';
 import { end, padding, start } from '../parallel-text/batches.ts';
 import { openTokenizer } from '../parallel-text/tokens.ts';
 import type { SavedTokenizer } from '../parallel-text/tokens.ts';
@@ -56,21 +57,10 @@ export const worker: WorkerEntry<'encoder' | 'decoder', WorkerData> = (
   data,
 ) => {
   const translate = translator(encoder, decoder, data);
-  const fail = (status: number, message: string): Response =>
-    Response.json({ error: { message } }, { status });
-  return {
-    async fetch(request) {
-      const { pathname } = new URL(request.url);
-      if (pathname === '/health') return Response.json({ status: 'ok' });
-      if (pathname !== '/translate') return fail(404, `nothing at ${pathname}: POST /translate`);
-      if (request.method !== 'POST') return fail(405, 'use POST');
-      const body: unknown = await request.json().catch(() => undefined);
-      const text =
-        typeof body === 'object' && body !== null && 'text' in body ? body.text : undefined;
-      if (typeof text !== 'string' || text.trim() === '') return fail(400, 'text is missing');
-      const translation = translate(text);
-      if (translation !== undefined) return Response.json({ translation });
-      return fail(400, `the text has more than ${data.widths.at(-1)! - 1} pieces of words`);
-    },
-  };
+  return answerAt('/translate', ({ text }) => {
+    if (typeof text !== 'string' || text.trim() === '') throw new BadRequest('text is missing');
+    const translation = translate(text);
+    if (translation !== undefined) return Response.json({ translation });
+    throw new BadRequest(`the text has more than ${data.widths.at(-1)! - 1} pieces of words`);
+  });
 };
