@@ -32,6 +32,8 @@ export interface Storage extends Layout {
   readonly mostBindings: number;
   /** Shaders may use subgroups. */
   readonly subgroups: boolean;
+  /** No graphics processor, but a program that does as if. */
+  readonly isSoftware: boolean;
   /** Where buffers are too many, some are copied together first. */
   readonly joins: boolean;
 }
@@ -85,6 +87,7 @@ export class Access {
   readonly bindings: readonly Binding[];
   readonly copies: readonly Copy[];
   readonly subgroups: boolean;
+  readonly isSoftware: boolean;
   /** Loops around the kernel. */
   readonly depth: number;
   readonly #placed = new Map<number, Placed>();
@@ -94,6 +97,7 @@ export class Access {
   constructor(uses: readonly BufferUse[], depth: number, storage: Storage) {
     this.depth = depth;
     this.subgroups = storage.subgroups;
+    this.isSoftware = storage.isSoftware;
     const { groups, copies } = joined(gather(uses, storage), storage);
     this.copies = copies;
     this.bindings = groups.map(({ resource, start, end, writable }) => ({

@@ -130,6 +130,7 @@ export class Device {
       mostBindings: gpu.limits.maxStorageBuffersPerShaderStage,
       joins: false,
       subgroups: gpu.features.has('subgroups'),
+      isSoftware: this.isSoftware,
     };
     void gpu.lost.then(({ reason, message }) => {
       if (this.#disposed) return;

@@ -1,5 +1,5 @@
 /** Programs as lists of dispatches: every kernel a shader, every scan a loop of the host around its body. */
-import { RESULT, accessesOf, contractionLoops } from '@hebb/compiler';
+import { RESULT, accessesOf } from '@hebb/compiler';
 import type {
   Instruction,
   Kernel,
@@ -17,6 +17,7 @@ import type { Dispatch } from './wgsl/loop.ts';
 import { contractionDispatches, isTiled } from './wgsl/contraction.ts';
 import { routineDispatches, sortScratch } from './wgsl/routines.ts';
 import { Shader, isStored } from './wgsl/shader.ts';
+import { isOneLoop, sumLoops } from './sums.ts';
 import { bytesOf, storedTypes, wordBytes } from './types.ts';
 
 export interface DispatchStep extends Dispatch {
@@ -49,10 +50,13 @@ export class TooManyBuffers extends HebbError {}
 const contractions = new Set(['matmul', 'conv', 'convTranspose', 'convKernelGrad']);
 
 /** Working memory of a routine in words. */
-export function scratchWords(kernel: RoutineKernel): number {
+export function scratchWords(kernel: RoutineKernel, { isSoftware }: Storage): number {
   if (kernel.op === 'sort') return sortScratch(kernel);
   const needsResult =
-    contractions.has(kernel.op) && kernel.epilogue !== undefined && !isTiled(kernel);
+    contractions.has(kernel.op) &&
+    kernel.epilogue !== undefined &&
+    !isOneLoop(kernel) &&
+    !isTiled(kernel, isSoftware);
   return needsResult ? sizeOf(kernel.results[0]!.shape) * wordsOf(kernel.results[0]!.dtype) : 0;
 }
 
@@ -189,13 +193,13 @@ function dispatchSteps(site: Site, kernel: LoopKernel | RoutineKernel): Step[] {
     emit(usesOfLoop(kernel), [], (newShader) => [loopShader(kernel, newShader())]);
     return steps;
   }
-  if (isTiled(kernel)) {
+  if (isTiled(kernel, storage.isSoftware)) {
     emit(usesOfRoutine(kernel), [], (newShader) => contractionDispatches(kernel, newShader));
     return steps;
   }
   if (contractions.has(kernel.op)) {
     const result = kernel.results[0]!;
-    for (const loop of contractionLoops(kernel)) {
+    for (const loop of sumLoops(kernel)) {
       const uses = new Map([...usesOfLoop(loop)].filter(([id]) => id !== RESULT));
       const usesResult = usesOfLoop(loop).get(RESULT);
       const extra: BufferUse[] =

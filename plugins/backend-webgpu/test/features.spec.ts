@@ -6,7 +6,7 @@ import { softmax } from '@hebb/ops';
 import { webgpu } from '../src/index.ts';
 import type { WebGpuOptions } from '../src/index.ts';
 import { gpu } from './software-gpu.ts';
-import { spied } from './spy.ts';
+import { adapterWith, spied } from './spy.ts';
 
 const adapter = (await gpu().requestAdapter())!;
 const where = (feature: GPUFeatureName) =>
@@ -69,13 +69,18 @@ describe('reductions through subgroups', () => {
   test(`give what a workgroup's memory gives, and the cpu${note}`, async () => {
     const wanted = await on(cpu(), reduce);
     expect(wanted[3]).toEqual([NaN]);
-    close(await withOptions({}, reduce), wanted, 1e-5);
-    close(await withOptions({ subgroups: false }, reduce), wanted, 1e-5);
+    for (const subgroups of [true, false]) {
+      const adapter = await adapterWith(() => undefined, { asCard: true });
+      close(await withOptions({ adapter, subgroups, autotune: false }, reduce), wanted, 1e-5);
+    }
   });
 
   test(`are in the shaders, unless they are turned off${note}`, async () => {
     for (const subgroups of [true, false]) {
-      const { backend, device, counts } = await spied({ subgroups });
+      const { backend, device, counts } = await spied(
+        { subgroups, autotune: false },
+        { asCard: true },
+      );
       expect(device.features.has('subgroups')).toBe(subgroups);
       await withBackend(backend, () => tensor(waves(200)).sum().data());
       expect(counts.codes.some((code) => code.includes('subgroupShuffleXor'))).toBe(subgroups);

@@ -22,11 +22,20 @@ export interface Spied {
   readonly counts: Counts;
 }
 
-/** An adapter whose next device goes through `change` before anybody sees it. */
-export async function adapterWith(change: (device: GPUDevice) => void): Promise<GPUAdapter> {
+/**
+ * An adapter whose next device goes through `change` before anybody sees it. `asCard`: it says that it is a graphics
+ * processor, and gets the kernels of one.
+ */
+export async function adapterWith(
+  change: (device: GPUDevice) => void,
+  { asCard = false } = {},
+): Promise<GPUAdapter> {
   const adapter = (await gpu().requestAdapter())!;
   return new Proxy(adapter, {
     get: (target, key) => {
+      if (key === 'info' && asCard) {
+        return { vendor: 'test', architecture: 'card', description: '', isFallbackAdapter: false };
+      }
       if (key !== 'requestDevice') {
         const value: unknown = Reflect.get(target, key, target);
         return typeof value === 'function' ? value.bind(target) : value;
@@ -50,7 +59,10 @@ export function wrap<T extends object, K extends keyof T>(
   Object.defineProperty(target, name, { value: around(method as never), configurable: true });
 }
 
-export async function spied(options: WebGpuOptions = {}): Promise<Spied> {
+export async function spied(
+  options: WebGpuOptions = {},
+  kind: { readonly asCard?: boolean } = {},
+): Promise<Spied> {
   const counts: Counts = {
     submits: 0,
     maps: 0,
@@ -87,6 +99,6 @@ export async function spied(options: WebGpuOptions = {}): Promise<Spied> {
       });
       return buffer;
     });
-  });
+  }, kind);
   return { backend: await webgpu({ gpu: gpu(), ...options, adapter }), device: found!, counts };
 }

@@ -1,7 +1,6 @@
 /**
- * Loop kernels. Either one invocation for each outer index, which runs the inner loops itself, or one
- * workgroup for each, whose invocations share the inner loops and bring their reductions together in
- * workgroup memory.
+ * Loop kernels. Either one invocation for each outer index, which runs the inner loops itself, or a team of them,
+ * which shares the inner loops and brings its reductions together in workgroup memory.
  */
 import type { Instruction, LoopKernel } from '@hebb/compiler';
 import { isFloat, sizeOf } from '@hebb/core';
@@ -14,6 +13,8 @@ import type { CodeContext } from './evaluate.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
 import type { Shader } from './shader.ts';
 import type { Choice } from '../tuning.ts';
+import { teamsFor } from './teams.ts';
+import type { Teams } from './teams.ts';
 
 export interface Dispatch {
   readonly code: string;
@@ -27,42 +28,23 @@ type ArgReduce = Extract<Instruction, { readonly op: 'argreduce' }>;
 
 /** Invocations of a workgroup where each works alone. */
 const alone = 64;
-/** Inner turns from which a workgroup shares them. */
-const worthSharing = 64;
-/** Outer indices beyond which there is work enough without sharing, unless rows are contiguous. */
-const enough = 4096;
 
 /** `undefined` where there is nothing to do. */
 export function loopShader(kernel: LoopKernel, shader: Shader): Dispatch | undefined {
-  const { dims, outer } = kernel;
-  const outside = sizeOf(dims.slice(0, outer));
+  const outside = sizeOf(kernel.dims.slice(0, kernel.outer));
   if (outside === 0) return undefined;
-  const inside = sizeOf(dims.slice(outer));
-  const hasInner = kernel.stages.some(({ inner }) => inner);
-  const shared = hasInner && inside >= worthSharing && (outside < enough || readsRows(kernel));
-  return shared ? sharedLoops(kernel, shader, outside, inside) : ownLoops(kernel, shader, outside);
+  return loopsOf(kernel, shader, teamsFor(kernel, shader));
 }
 
-/** Whether neighbours along the innermost loop lie side by side in memory. */
-function readsRows({ dims, stages }: LoopKernel): boolean {
-  const last = dims.length - 1;
-  return stages.some(
-    ({ inner, code }) =>
-      inner &&
-      code.some(
-        (x) =>
-          x.op === 'load' &&
-          x.index.terms.some(
-            ({ variable, stride, div }) => variable === last && stride === 1 && div === 1,
-          ),
-      ),
-  );
+function loopsOf(kernel: LoopKernel, shader: Shader, teams: Teams | undefined): Dispatch {
+  return teams === undefined ? ownLoops(kernel, shader) : sharedLoops(kernel, shader, teams);
 }
 
 const variableNames = (dims: readonly number[]): string[] => dims.map((_, i) => `v${i}`);
 
-function ownLoops(kernel: LoopKernel, shader: Shader, outside: number): Dispatch {
+function ownLoops(kernel: LoopKernel, shader: Shader): Dispatch {
   const { dims, outer, stages } = kernel;
+  const outside = sizeOf(dims.slice(0, outer));
   const variables = variableNames(dims);
   const context: CodeContext = { shader, values: new Values(), variables };
   const groups = Math.ceil(outside / alone);
@@ -94,19 +76,26 @@ function ownLoops(kernel: LoopKernel, shader: Shader, outside: number): Dispatch
   return { code: shader.finish(alone, lines.join('\n')), grid: gridOf(groups) };
 }
 
-function sharedLoops(
-  kernel: LoopKernel,
-  shader: Shader,
-  outside: number,
-  inside: number,
-): Dispatch {
+function sharedLoops(kernel: LoopKernel, shader: Shader, team: Teams): Dispatch {
   const { dims, outer, stages } = kernel;
+  const { members, teams, along } = team;
+  const outside = sizeOf(dims.slice(0, outer));
+  const inside = sizeOf(dims.slice(outer));
   const variables = variableNames(dims);
   const context: CodeContext = { shader, values: new Values(), variables };
-  const width = inside >= 1024 ? 256 : 64;
+  const groups = Math.ceil(outside / teams);
+  const [fast, slow] = along === 'inner' ? ['member', 'team'] : ['team', 'member'];
+  const fastSize = along === 'inner' ? members : teams;
+  // Teams without an outer index go along to the meetings, and do nothing.
+  const hasIdle = outside % teams !== 0;
   const lines = [
-    `let item = ${groupNumber(outside)};`,
-    `if (item >= ${outside}) { return; }`,
+    `let number = ${groupNumber(groups)};`,
+    `if (number >= ${groups}) { return; }`,
+    `let ${fast} = i32(lane) % ${fastSize};`,
+    `let ${slow} = i32(lane) / ${fastSize};`,
+    `let place = number * ${teams} + team;`,
+    ...(hasIdle ? [`let busy = place < ${outside};`] : []),
+    `let item = ${hasIdle ? `min(place, ${outside - 1})` : 'place'};`,
     decode('item', variables.slice(0, outer), dims.slice(0, outer)),
   ];
   let first = true;
@@ -115,7 +104,8 @@ function sharedLoops(
       const stores = code.filter((x) => x.op === 'store');
       for (const x of code) if (x.op !== 'store') lines.push(statement(context, x));
       if (stores.length > 0) {
-        lines.push('if (lane == 0u) {', ...stores.map((x) => statement(context, x)), '}');
+        lines.push(`if (member == 0${hasIdle ? ' && busy' : ''}) {`);
+        lines.push(...stores.map((x) => statement(context, x)), '}');
       }
       continue;
     }
@@ -124,7 +114,8 @@ function sharedLoops(
     first = false;
     const sums = code.filter((x) => x.op === 'reduce' || x.op === 'argreduce');
     for (const x of sums) lines.push(begin(context, x, code));
-    lines.push(`for (var turn = i32(lane); turn < ${inside}; turn = turn + ${width}) {`);
+    const end = hasIdle ? `select(0, ${inside}, busy)` : String(inside);
+    lines.push(`for (var turn = member; turn < ${end}; turn = turn + ${members}) {`);
     lines.push(decode('turn', variables.slice(outer), dims.slice(outer)));
     for (const x of code) {
       lines.push(
@@ -134,9 +125,9 @@ function sharedLoops(
       );
     }
     lines.push('}');
-    for (const x of sums) lines.push(together(context, x, width));
+    for (const x of sums) lines.push(together(context, x, team));
   }
-  return { code: shader.finish(width, lines.join('\n')), grid: gridOf(outside) };
+  return { code: shader.finish(members * teams, lines.join('\n')), grid: gridOf(groups) };
 }
 
 /** Row-major position over the inner loops. */
@@ -210,12 +201,13 @@ function finish({ values }: CodeContext, x: Reduce | ArgReduce): string {
   return x.op === 'reduce' ? `let ${name} = a${x.id};` : `let ${name} = max(p${x.id}, 0);`;
 }
 
-/** Brings the accumulators of a workgroup together. */
-function together(context: CodeContext, x: Reduce | ArgReduce, width: number): string {
+/** Brings the accumulators of each team together. */
+function together(context: CodeContext, x: Reduce | ArgReduce, team: Teams): string {
   const dtype = x.op === 'reduce' ? x.dtype : context.values.dtype(x.arg);
-  return context.shader.hasSubgroups && dtype !== 'bool'
-    ? bySubgroups(context, x, dtype, width)
-    : byHalves(context, x, dtype, width);
+  const { hasSubgroups, isSoftware } = context.shader;
+  return hasSubgroups && !isSoftware && team.teams === 1 && dtype !== 'bool'
+    ? bySubgroups(context, x, dtype, team.members)
+    : byHalves(context, x, dtype, team);
 }
 
 /** One accumulator and another: the code that makes the first that of both. */
@@ -279,22 +271,23 @@ function bySubgroups(
   return [...lines, finish(context, x)].join('\n');
 }
 
-/** In memory of the workgroup, halves onto halves. */
+/** In memory of the workgroup, halves of each team onto halves. */
 function byHalves(
   context: CodeContext,
   x: Reduce | ArgReduce,
   dtype: DType,
-  width: number,
+  { members, teams, along }: Teams,
 ): string {
   const { id } = x;
-  const { shared, places, isSearch } = declareShared(context, x, dtype, width);
-  const other = `lane + half${id}`;
+  const { shared, places, isSearch } = declareShared(context, x, dtype, members * teams);
+  const apart = along === 'inner' || teams === 1 ? '' : ` * ${teams}u`;
+  const other = `lane + half${id}${apart}`;
   const lines = [
     `${shared}[lane] = a${id};`,
     ...(isSearch ? [`${places}[lane] = p${id};`] : []),
     'workgroupBarrier();',
-    `for (var half${id} = ${width / 2}u; half${id} > 0u; half${id} = half${id} / 2u) {`,
-    `if (lane < half${id}) {`,
+    `for (var half${id} = ${members / 2}u; half${id} > 0u; half${id} = half${id} / 2u) {`,
+    `if (u32(member) < half${id}) {`,
     merge(
       context,
       x,
@@ -307,6 +300,7 @@ function byHalves(
     '}',
   ];
   context.values.define(id, x.dtype);
-  const source = isSearch ? `max(${places}[0], 0)` : `${shared}[0]`;
+  const head = along === 'inner' ? `team * ${members}` : 'team';
+  const source = isSearch ? `max(${places}[${head}], 0)` : `${shared}[${head}]`;
   return [...lines, `let ${valueName(id)} = ${source};`].join('\n');
 }

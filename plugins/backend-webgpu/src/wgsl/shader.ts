@@ -104,6 +104,10 @@ export class Shader {
     return this.#access.subgroups;
   }
 
+  get isSoftware(): boolean {
+    return this.#access.isSoftware;
+  }
+
   /** The entry point knows `subgroupSize`, `subgroupLane`, `subgroup` and `subgroupCount` then. */
   useSubgroups(): void {
     this.#usesSubgroups = true;
