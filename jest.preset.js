@@ -30,6 +30,7 @@ export const preset = (displayName, more = {}) => ({
   displayName,
   testEnvironment: 'node',
   testTimeout,
+  setupFiles: [fileURLToPath(import.meta.resolve('./tools/jest-fetch.js'))],
   testEnvironmentOptions: { customExportConditions: ['@hebb/source', 'node', 'node-addons'] },
   testMatch: ['<rootDir>/src/**/*.spec.ts', '<rootDir>/test/**/*.spec.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],

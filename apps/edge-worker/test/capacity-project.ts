@@ -35,7 +35,7 @@ const servers = {
     models: { net: { load } },
     metrics: true,
     keys: () => env.KEYS.split(','),
-    cache: { maxAge: 60, version: () => env.RELEASE },
+    cache: { maxAge: 3600, version: () => env.RELEASE },
   }),
   limited: serve({
     models: { net: { load } },
@@ -53,6 +53,7 @@ export default {
       slow = Number(searchParams.get('slow'));
       return Response.json(seen);
     }
+    if (pathname === '/calls') return Response.json(calls);
     const name = pathname.split('/')[1];
     const server = servers[name] ?? servers.open;
     return server.fetch(new Request(request.url.replace(name + '/', ''), request));

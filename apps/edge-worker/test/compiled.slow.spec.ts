@@ -40,7 +40,6 @@ async function post(
     method: 'POST',
     body,
     headers: { 'content-type': type },
-    signal: AbortSignal.timeout(20_000),
   });
   return { status: response.status, answer: (await response.json()) as Answer };
 }

@@ -155,8 +155,16 @@ describe('OpenAI’s client', () => {
   });
   it('may leave: generation ends, and its place is given away', async () => {
     const steps = async () => Number(await (await fetch(`${worker.url}/steps`)).text());
-    const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+    /** Steps so far, once no more are done. */
+    const still = async (): Promise<number> => {
+      for (let before = -1; ; await new Promise((resolve) => setTimeout(resolve, 300))) {
+        const now = await steps();
+        if (now === before) return now;
+        before = now;
+      }
+    };
     const request = { model: 'recurrent', prompt: 'a', max_tokens: 5000 } as const;
+    const before = await steps();
     // More than there are places.
     for (let i = 0; i < 4; i++) {
       const streams = await Promise.all(
@@ -166,11 +174,10 @@ describe('OpenAI’s client', () => {
         for await (const part of stream) if (part.choices[0] !== undefined) break;
         stream.controller.abort();
       }
-      await wait(600);
+      await still();
     }
-    const before = await steps();
-    await wait(200);
-    expect([before < 4 * 5000, await steps()]).toEqual([true, before]);
+    // Of 80,000 that were asked for.
+    expect((await still()) - before).toBeLessThan(40_000);
     const next = await client.completions.create({ model: 'recurrent', prompt: 'a' });
     expect(next.choices[0]!.text).toHaveLength(16);
   });
@@ -377,18 +384,22 @@ describe('safety', () => {
   it('asks the platform’s limiter', async () => {
     const statuses: number[] = [];
     let retryAfter: string | null = null;
-    for (let i = 0; i < 4; i++) {
+    // Its minute may end meanwhile; then it begins to count anew.
+    while (statuses.at(-1) !== 429 && statuses.length < 100) {
       const response = await predict({ ...auth, 'x-client': 'eager' });
       statuses.push(response.status);
       retryAfter = response.headers.get('retry-after');
       await response.text();
     }
-    expect([statuses, retryAfter]).toEqual([[200, 200, 200, 429], '60']);
+    expect(statuses.slice(0, 3)).toEqual([200, 200, 200]);
+    expect([statuses.at(-1), retryAfter]).toEqual([429, '60']);
     expect((await predict({ ...auth, 'x-client': 'patient' })).status).toBe(200);
   });
   it('logs a line a request, with its id, and no key', async () => {
     await predict({ ...auth, 'x-request-id': 'trace-77' });
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    while (!worker.log().includes('trace-77')) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
     // Wrangler's own lines name the bindings.
     const lines = worker
       .log()
