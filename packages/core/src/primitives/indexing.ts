@@ -121,7 +121,13 @@ function scatterGradients(
       return [put(g, index, zerosLike(source), axis), null, take(g, index, axis)];
     case 'mul': {
       const factors = put(full(x.shape, 1, x.dtype), index, source, axis, 'mul');
-      return [mul(g, factors), null, div(take(mul(g, y), index, axis), source)];
+      // The product of the others: without dividing by a zero, which only the rest of its place outlives.
+      const zero = eq(source, full(source.shape, 0, x.dtype));
+      const divisor = where(zero, full(source.shape, 1, x.dtype), source);
+      const zeros = put(zerosLike(x), index, cast(zero, x.dtype), axis, 'add');
+      const rest = take(mul(g, put(x, index, divisor, axis, 'mul')), index, axis);
+      const alone = eq(take(zeros, index, axis), cast(zero, x.dtype));
+      return [mul(g, factors), null, where(alone, div(rest, divisor), zerosLike(source))];
     }
     default: {
       // Shared equally among all that attain the extremum, the old value included.
