@@ -1,7 +1,9 @@
 /** Matrix products, linear maps and distances. */
 import {
   add,
+  broadcastShapes,
   composite,
+  expand,
   fail,
   formatShape,
   gather,
@@ -11,6 +13,7 @@ import {
   permute,
   reshape,
   sizeOf,
+  stopGradient,
   sub,
   sum,
   tensor,
@@ -213,12 +216,17 @@ export function pairwiseDistance(
 ): Tensor {
   return norm(add(sub(a, b), eps), p, -1, keepdim);
 }
-/** a · b / (max(‖a‖, eps) max(‖b‖, eps)) along `dim`. */
+/** a · b / (max(‖a‖, eps) max(‖b‖, eps)) along `dim` of the shape that both broadcast to. */
 export function cosineSimilarity(
   a: Tensor,
   b: Tensor,
   { dim = 1, eps = 1e-8 }: { dim?: number; eps?: number } = {},
 ): Tensor {
-  const unit = (x: Tensor): Tensor => x.div(clamp(norm(x, 2, dim, true), eps));
-  return sum(mul(unit(a), unit(b)), dim);
+  const shape = broadcastShapes('cosineSimilarity', a.shape, b.shape);
+  const unit = (x: Tensor): Tensor => {
+    const length = norm(x, 2, dim, true);
+    // The bound is on the value alone: as in PyTorch, the gradient is that of the norm.
+    return x.div(add(length, stopGradient(sub(clamp(length, eps), length))));
+  };
+  return sum(mul(unit(expand(a, shape)), unit(expand(b, shape))), dim);
 }

@@ -198,7 +198,7 @@ export const asinh = composite('asinh', {
 export const acosh = composite('acosh', {
   body: (x: Tensor) => {
     const t = sub(where(gt(x, far), 1, x), 1);
-    const small = log1p(add(t, sqrt(mul(t, add(t, 2)))));
+    const small = log1p(add(t, mul(sqrt(t), sqrt(add(t, 2)))));
     const large = add(log(where(gt(x, far), x, 1)), Math.LN2);
     return where(gt(x, far), large, small);
   },

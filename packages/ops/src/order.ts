@@ -1,6 +1,8 @@
 /** Sorting and everything that ranks values along an axis. Positions are int32. */
 import {
+  and,
   composite,
+  div,
   eq,
   fail,
   gather,
@@ -12,6 +14,7 @@ import {
   narrow,
   ne,
   normalizeAxis,
+  or,
   reshape,
   sameShape,
   scatterElements,
@@ -120,10 +123,19 @@ export function medianWithIndices(x: Tensor, dim = -1, keepdim = false): [Tensor
   };
   return ranked(x, axis, at, keepdim);
 }
-/** The middle element of all, the lower one of two; NaN when there is one. Shape: any -> []. */
-export function median(x: Tensor): Tensor {
-  return medianWithIndices(reshape(x, [x.size]), 0)[0];
-}
+/**
+ * The middle element of all, the lower one of two; NaN when there is one. Elements equal to it share the
+ * gradient. Shape: any -> [].
+ */
+export const median = composite('median', {
+  body: (x: Tensor): Tensor => medianWithIndices(reshape(x, [x.size]), 0)[0],
+  vjp: ({ grads: [g], inputs: [x], outputs: [y] }) => {
+    if (!isFloat(x!.dtype)) return [null];
+    const hit = or(eq(x!, y!), and(ne(x!, x!), ne(y!, y!))).to(x!.dtype);
+    return [mul(hit, div(g!, sum(hit)))];
+  },
+  samples: [{ in: [[5]] }, { in: [[2, 3]] }, { in: [[]] }],
+});
 
 export type Interpolation = 'linear' | 'lower' | 'higher' | 'midpoint' | 'nearest';
 /**

@@ -1,5 +1,21 @@
 /** Losses between numbers. Input and target have one shape; the result is [] unless reduction is 'none'. */
-import { abs, add, and, div, exp, fail, le, log, lt, mul, neg, sub, where } from '@hebb/core';
+import {
+  abs,
+  add,
+  and,
+  div,
+  exp,
+  fail,
+  le,
+  log,
+  lt,
+  mul,
+  neg,
+  sameShape,
+  sub,
+  unsqueeze,
+  where,
+} from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { clamp } from '../math.ts';
 import { reduceLoss, requireSameShape } from './reduction.ts';
@@ -72,7 +88,7 @@ export function poissonNllLoss(
 /**
  * Negative log-likelihood under a normal distribution of the given variance: (log v + (x - y)² / v) / 2,
  * v = max(variance, eps), where the bound is constant to differentiation; `full` adds log(2π) / 2. The
- * variance broadcasts.
+ * variance broadcasts, and may lack the last axis.
  */
 export function gaussianNllLoss(
   input: Tensor,
@@ -81,8 +97,11 @@ export function gaussianNllLoss(
   { full = false, eps = 1e-6, reduction }: LossOptions & { full?: boolean; eps?: number } = {},
 ): Tensor {
   requireSameShape('gaussianNllLoss', input, target);
+  // One variance a row may come without the last axis.
+  const perRow = variance.rank < input.rank && sameShape(variance.shape, input.shape.slice(0, -1));
+  const own = perRow ? unsqueeze(variance, -1) : variance;
   // Clamped in value only, so that a variance below the bound still learns.
-  const v = add(variance, sub(clamp(variance, eps), variance).detach());
+  const v = add(own, sub(clamp(own, eps), own).detach());
   const d = sub(input, target);
   const loss = mul(add(log(v), div(mul(d, d), v)), 0.5);
   const total = full ? add(loss, 0.5 * Math.log(2 * Math.PI)) : loss;

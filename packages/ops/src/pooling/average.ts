@@ -3,6 +3,7 @@ import {
   composite,
   concat,
   div,
+  eq,
   fail,
   full,
   mul,
@@ -11,6 +12,7 @@ import {
   sizeOf,
   sqrt,
   sum,
+  where,
   withOp,
 } from '@hebb/core';
 import type { DType, OpFunction, Tensor } from '@hebb/core';
@@ -160,11 +162,14 @@ function lpPool(spatial: 1 | 2 | 3) {
     const average = poolers[spatial - 1]!(powers, kernelSize, { stride: stride ?? null, ceilMode });
     // PyTorch's definition: a window cut by the end is averaged, then scaled by the whole kernel.
     const total = mul(average, sizeOf(kernel));
-    if (normType === 1) return total;
-    return normType === 2 ? sqrt(total) : pow(total, 1 / normType);
+    // The gradient of a window without any power, of zeros after a rectifier say, is 0 and not that of a root.
+    const none = eq(total, 0);
+    const safe = where(none, 1, total);
+    const root = normType === 1 ? safe : normType === 2 ? sqrt(safe) : pow(safe, 1 / normType);
+    return where(none, 0, root);
   };
 }
-/** (Σ x^p)^(1/p) of each window. Shape: as `avgPool1d`. */
+/** (Σ x^p)^(1/p) of each window; the gradient where that is 0 is 0. Shape: as `avgPool1d`. */
 export const lpPool1d = lpPool(1);
 /** See `lpPool1d`. Shape: as `avgPool2d`. */
 export const lpPool2d = lpPool(2);
