@@ -1,6 +1,7 @@
 /** Digests, as names of things. */
 
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+/** All parts one behind the other. */
+export function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const [first] = parts;
   // One part, such as a block of weights, is read where it lies.
   if (parts.length === 1 && first!.buffer instanceof ArrayBuffer) {

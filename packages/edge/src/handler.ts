@@ -138,7 +138,9 @@ export function serve(options: ServeOptions): Server {
   });
   if (options.metrics === true) {
     router.get('/metrics', (c) =>
-      c.body(metrics.toString(), 200, { 'content-type': 'text/plain; version=0.0.4' }),
+      c.body(metrics.toString(), 200, {
+        'content-type': 'text/plain; version=0.0.4',
+      }),
     );
   }
   plainRoutes(router, service);
@@ -218,6 +220,7 @@ function corsOf({ origin, maxAge = 600 }: CorsOptions): MiddlewareHandler<State>
     allowHeaders: [
       'authorization',
       'cache-control',
+      'content-encoding',
       'content-type',
       'if-none-match',
       'inference-header-content-length',

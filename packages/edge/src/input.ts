@@ -1,44 +1,74 @@
 /** From request bodies to arrays, checked against the model's signature before anything large is allocated. */
 import { bfloat16Bits, dtypeInfo, float16Bits, isDType } from '@hebb/core';
 import type { DType, HostArray } from '@hebb/core';
+import { joined } from './digest.ts';
 import { RequestError, badInput } from './error.ts';
 import { Numbers } from './json/numbers.ts';
 import { parseNumbers } from './json/parse.ts';
 import type { InputArray, ServedTensor, ValueSignature } from './model.ts';
 
-/** Reads at most `limit` bytes; a longer body is refused as soon as that shows. */
+/**
+ * Reads at most `limit` bytes, unpacked where they come packed; a longer body is refused as soon as that shows.
+ * @throws RequestError 413; 415 for a `content-encoding` other than gzip and deflate, 400 for what does not unpack.
+ */
 export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
-  const tooLarge = () =>
-    new RequestError(413, 'payload_too_large', `the body is larger than ${limit} bytes`);
   const announced = Number(request.headers.get('content-length') ?? 0);
-  if (announced > limit) throw tooLarge();
+  if (announced > limit) throw tooLarge(limit);
   if (request.body === null) return new Uint8Array(0);
-  // Announced, it is read in one piece: no copies wait for the collector.
-  if (announced > 0) {
-    const whole = await request.arrayBuffer().catch(abortedBy);
-    if (whole.byteLength > limit) throw tooLarge();
-    return new Uint8Array(whole);
+  const encoding = request.headers.get('content-encoding')?.trim().toLowerCase() ?? '';
+  if (encoding !== '' && encoding !== 'identity') {
+    return collected(unpacked(request.body, encoding), limit, (cause) => {
+      if (request.signal.aborted) return abortedBy(cause);
+      throw new RequestError(400, 'bad_input', `the body is not what ${encoding} makes`);
+    });
   }
-  const reader = request.body.getReader();
+  if (announced === 0) return collected(request.body, limit, abortedBy);
+  // In one piece: no pieces and no copies of them wait for the collector.
+  const whole = await request.arrayBuffer().catch(abortedBy);
+  if (whole.byteLength > limit) throw tooLarge(limit);
+  return new Uint8Array(whole);
+}
+
+const tooLarge = (limit: number) =>
+  new RequestError(413, 'payload_too_large', `the body is larger than ${limit} bytes`);
+
+const packings: Readonly<Record<string, CompressionFormat>> = {
+  gzip: 'gzip',
+  'x-gzip': 'gzip',
+  deflate: 'deflate',
+};
+
+function unpacked(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  encoding: string,
+): ReadableStream<Uint8Array> {
+  const format = Object.hasOwn(packings, encoding) ? packings[encoding] : undefined;
+  if (format !== undefined) return body.pipeThrough(new DecompressionStream(format));
+  const message = `content-encoding ${encoding.slice(0, 50)} is not accepted; send gzip, deflate or none`;
+  throw new RequestError(415, 'unsupported_media_type', message, {
+    headers: { 'accept-encoding': 'gzip, deflate' },
+  });
+}
+
+async function collected(
+  body: ReadableStream<Uint8Array>,
+  limit: number,
+  broken: (cause: unknown) => never,
+): Promise<Uint8Array> {
+  const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read().catch(abortedBy);
+    const { done, value } = await reader.read().catch(broken);
     if (done) break;
     size += value.byteLength;
     if (size > limit) {
-      await reader.cancel();
-      throw tooLarge();
+      await reader.cancel().catch(() => undefined);
+      throw tooLarge(limit);
     }
     chunks.push(value);
   }
-  const body = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    body.set(chunk, at);
-    at += chunk.byteLength;
-  }
-  return body;
+  return joined(chunks);
 }
 
 const abortedBy = (cause: unknown): never => {

@@ -133,6 +133,38 @@ it('takes and gives every integer of 64 bits, as JSON writes it', async () => {
   ]);
 });
 
+it('takes packed bodies, bounded by what they unpack to', async () => {
+  const send = (body: BodyInit, encoding: string) =>
+    fetch(
+      new Request('http://localhost/v2/models/echo/infer', {
+        method: 'POST',
+        body,
+        headers: { 'content-encoding': encoding },
+      }),
+    );
+  const packed = async (json: unknown, format: CompressionFormat) =>
+    new Response(
+      new Blob([JSON.stringify(json)]).stream().pipeThrough(new CompressionStream(format)),
+    ).arrayBuffer();
+  const good = { inputs: [fp32([1, 2])], id: null, parameters: null, outputs: null };
+  for (const format of ['gzip', 'deflate'] as const) {
+    const answer = await send(await packed(good, format), format);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      200,
+      { outputs: [{ data: [1, 2] }] },
+    ]);
+  }
+  const bomb = await packed({ ...good, id: ' '.repeat(100_000) }, 'gzip');
+  expect(bomb.byteLength).toBeLessThan(1000);
+  expect((await send(bomb, 'gzip')).status).toBe(413);
+  const broken = await send(JSON.stringify(good), 'gzip');
+  expect([broken.status, await broken.json()]).toMatchObject([400, { code: 'bad_input' }]);
+  const cut = (await packed(good, 'gzip')).slice(0, 30);
+  expect((await send(cut, 'gzip')).status).toBe(400);
+  const unknown = await send('x', 'br');
+  expect([unknown.status, unknown.headers.get('accept-encoding')]).toEqual([415, 'gzip, deflate']);
+});
+
 it('takes binary tensors anywhere in the request and gives them where wanted', async () => {
   const outputs = [
     { name: 'half', parameters: { binary_data: true } },

@@ -145,7 +145,7 @@ function readFields(
   model: ServedModel,
 ): InferRequest {
   if (!isRecord(json)) throw badInput('the body must be a JSON object with "inputs"');
-  const { id } = json;
+  const id = json['id'] ?? undefined;
   if (id !== undefined && typeof id !== 'string') throw badInput('"id" must be a string');
   const parameters = parametersOf(json, 'the request');
   if (!Array.isArray(json['inputs'])) throw badInput('"inputs" must be a list of tensors');
@@ -208,11 +208,11 @@ function checkDatatype({ datatype }: Fields, input: ValueSignature): void {
 }
 
 function wantedOutputs(list: unknown, binary: boolean, { outputs }: ServedModel): Wanted[] {
-  if (list === undefined || (Array.isArray(list) && list.length === 0)) {
+  if (list === undefined || list === null || (Array.isArray(list) && list.length === 0)) {
     return outputs.map(({ name }) => ({ name, binary }));
   }
   if (!Array.isArray(list)) throw badInput('"outputs" must be a list');
-  if (list.length > outputs.length) throw badInput('an output is asked for twice');
+  const asked = new Set<string>();
   return list.map((each: unknown): Wanted => {
     const name = isRecord(each) ? each['name'] : undefined;
     if (!isRecord(each) || typeof name !== 'string') throw badInput('an output has no "name"');
@@ -220,6 +220,8 @@ function wantedOutputs(list: unknown, binary: boolean, { outputs }: ServedModel)
       const known = outputs.map((output) => output.name).join(', ');
       throw badInput(`the model has no output ${quoted(name)}; it has ${known}`);
     }
+    if (asked.has(name)) throw badInput(`output ${name} is asked for twice`);
+    asked.add(name);
     const parameters = parametersOf(each, `output ${name}`);
     if (parameters['classification'] !== undefined) {
       throw badInput(`output ${name}: classification is not supported here`);
@@ -230,7 +232,7 @@ function wantedOutputs(list: unknown, binary: boolean, { outputs }: ServedModel)
 }
 
 function parametersOf(fields: Fields, what: string): Fields {
-  const { parameters = {} } = fields;
+  const parameters = fields['parameters'] ?? {};
   if (!isRecord(parameters)) throw badInput(`"parameters" of ${what} must be an object`);
   return parameters;
 }
