@@ -28,6 +28,7 @@ export type {
 } from './layers/transformer.ts';
 export { CacheCall, KVCache } from './generation/cache.ts';
 export type {
+  AttentionCache,
   CachedAttentionOptions,
   CacheOptions,
   CacheSizes,
@@ -64,6 +65,8 @@ export type {
   SourceGenerationFunctionsOptions,
   StatelessFunction,
 } from './generation/functions.ts';
+export { pastFunctions } from './generation/past.ts';
+export type { PastFunctionsOptions } from './generation/past.ts';
 export { TextGenerator } from './generation/generate.ts';
 export type {
   BeamGenerateOptions,

@@ -1,24 +1,31 @@
 /** Encoder-decoders with caches beside the same models without. */
 import { cpu } from '@hebb/backend-cpu';
 import { init, manualSeed, tensor } from '@hebb/core';
+import type { Tensor } from '@hebb/core';
 import { sampleToken, seededUniform } from '@hebb/ops';
 import { SourceTextGenerator, T5, generateText } from '../src/index.ts';
+import type { EncoderDecoderLM } from '../src/index.ts';
+import { Translator } from './translator.ts';
 
 beforeAll(() => init(cpu()));
+
+type Tested = EncoderDecoderLM & { forward(ids: Tensor, decoderIds: Tensor): Tensor };
 
 const small = { vocabSize: 19, layers: 2, heads: 2, width: 8, headSize: 5, hidden: 12 } as const;
 const models = {
   T5: () => new T5({ ...small, decoderLayers: 3, buckets: 8, maxDistance: 10 }),
+  'Transformer, the batch first': () => new Translator(true, true),
+  'Transformer, the sequence first': () => new Translator(false, false),
   'T5 1.1': () => new T5({ ...small, gated: true, tiedHead: false, startToken: 3 }),
 };
 
-function make(build: () => T5): T5 {
+function make<M extends Tested>(build: () => M): M {
   manualSeed(2);
   const model = build();
   // Larger than at the start of training, so that tokens matter.
   for (const [name, parameter] of model.namedParameters()) {
-    if (!name.includes('layer_norm')) {
-      parameter.value = parameter.value.mul(/shared|lm_head/.test(name) ? 0.6 : 2);
+    if (!/norm|transformer/.test(name)) {
+      parameter.value = parameter.value.mul(/shared|lm_head|table/.test(name) ? 0.6 : 2);
     }
   }
   return model;
@@ -28,7 +35,7 @@ const ids = (list: readonly number[]) => tensor(Int32Array.from(list), { shape: 
 
 /** Logits after the whole text, computed without a cache. */
 async function uncached(
-  model: T5,
+  model: Tested,
   source: readonly number[],
   text: readonly number[],
 ): Promise<Float32Array> {
@@ -43,7 +50,7 @@ const close = (values: Float32Array): unknown[] =>
 const source = [4, 1, 7, 7, 2, 9, 18];
 const sizes = { capacity: 24, sourceCapacity: 20 };
 
-describe.each(Object.entries(models))('%s', (_, build) => {
+describe.each(Object.entries<() => Tested>(models))('%s', (_, build) => {
   const model = make(build);
   const generator = new SourceTextGenerator(model, sizes);
 

@@ -4,7 +4,7 @@ import { init } from '@hebb/core';
 import { TextGenerator } from '@hebb/layers-transformer';
 import * as ort from 'onnxruntime-web';
 import { readFile } from 'node:fs/promises';
-import { cacheNames, cacheShape, capacity, decoderModel, prompt, textLength } from './model.ts';
+import { cacheNames, capacity, decoderModel, emptyCache, prompt, textLength } from './model.ts';
 
 export interface Writer {
   /** Writes the text once; returns its tokens and how long each took after the first, in milliseconds. */
@@ -41,17 +41,14 @@ export async function ortWriter(threads: number, file: string): Promise<Writer> 
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
   });
-  const empty = cacheShape(0).map(Number);
   return {
     async write() {
-      let past = cacheNames.map(() => new ort.Tensor('float32', new Float32Array(0), empty));
-      let length = 0;
+      let past = cacheNames.map(() => new ort.Tensor('float32', new Float32Array(0), emptyCache));
       const step = async (token: number): Promise<number> => {
         const feeds: Record<string, ort.Tensor> = {
-          ids: new ort.Tensor('int32', Int32Array.of(token), [1]),
-          length: new ort.Tensor('int32', Int32Array.of(length++), []),
+          ids: new ort.Tensor('int32', Int32Array.of(token), [1, 1]),
         };
-        cacheNames.forEach((name, i) => (feeds[name] = past[i]!));
+        cacheNames.forEach((name, i) => (feeds[`past.${name}`] = past[i]!));
         const results = await session.run(feeds);
         past = cacheNames.map((name) => results[`present.${name}`]! as (typeof past)[number]);
         const logits = results['logits']!.data as Float32Array;

@@ -6,11 +6,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cpu } from '@hebb/backend-cpu';
 import { withBackend } from '@hebb/core';
+import { pastFunctions } from '@hebb/layers-transformer';
 import { toOnnx } from '@hebb/onnx';
 import { digits } from '../report/summary.ts';
 import type { Sheet } from '../report/summary.ts';
 import { median } from '../harness/statistics.ts';
-import { capacity, decoderModel, growingDecode, promptLength, textLength } from './model.ts';
+import { capacity, decoderModel, promptLength, textLength } from './model.ts';
 
 const contenders = [
   { name: 'hebb', threads: 1 },
@@ -63,8 +64,8 @@ export async function measureDecoding(options: DecodeOptions): Promise<DecodeRes
 
   progress('decode: exporting');
   const file = join(folder, 'decode.onnx');
-  const { run, input } = growingDecode(decoderModel());
-  const how = { input, sizes: { past: [5, 9] as const }, opset: 20 };
+  const { run, input } = pastFunctions(decoderModel()).decoder;
+  const how = { input, opset: 20 };
   await writeFile(file, await withBackend(cpu(), () => toOnnx(run, how)));
 
   const running: { name: string; child: ChildProcess; times: number[]; reason?: string }[] = [];

@@ -44,11 +44,24 @@ export interface CachedAttentionOptions {
   readonly bias?: Tensor | undefined;
 }
 
+/** The tokens that came before those of one call, as layers see them. */
+export interface AttentionCache {
+  /** Position of each new token in its row, int32 [N, steps]. */
+  positions(): Tensor;
+  /** Positions of the keys that are looked at, less that of each new token: int32 [steps, keys]. */
+  distances(): Tensor;
+  /**
+   * Attention of the next layer: its new keys and values are kept, and the queries see all tokens up to
+   * their own. Shape: q [N, H, steps, size], k and v [N, Hk, steps, size] -> [N, H, steps, size].
+   */
+  attend(q: Tensor, k: Tensor, v: Tensor, options?: CachedAttentionOptions): Tensor;
+}
+
 /**
  * A cache in the course of one call: layers write their keys and values into it and attend to all that it
  * holds. Nothing is changed: `state` is the cache behind the call.
  */
-export class CacheCall {
+export class CacheCall implements AttentionCache {
   readonly #keys: Tensor[];
   readonly #values: Tensor[];
   readonly #length: Tensor;
@@ -72,24 +85,19 @@ export class CacheCall {
     }
   }
 
-  /** Position of each new token in its row, int32 [N, steps]; 0 for what does not count. */
+  /** 0 for what does not count. */
   positions(): Tensor {
     const places = add(this.#length, iota(this.#steps));
     const first = reshape(this.#first, [this.#first.size, 1]);
     return maximum(sub(reshape(places, [1, this.#steps]), first), 0);
   }
 
-  /** Positions of the keys that are looked at, less that of each new token: int32 [steps, keys]. */
   distances(): Tensor {
     const count = this.#fresh ? this.#steps : this.#keys[0]!.shape[2]!;
     const places = add(this.#length, iota(this.#steps));
     return sub(iota(count), reshape(places, [this.#steps, 1]));
   }
 
-  /**
-   * Attention of the next layer: its new keys and values are kept, and the queries see all tokens up to
-   * their own. Shape: q [N, H, steps, size], k and v [N, Hk, steps, size] -> [N, H, steps, size].
-   */
   attend(q: Tensor, k: Tensor, v: Tensor, options: CachedAttentionOptions = {}): Tensor {
     const { window, scale, bias } = options;
     const layer = this.#layer++;
@@ -125,7 +133,8 @@ export class CacheCall {
   }
 }
 
-const biased = (seen: Tensor, bias: Tensor | undefined): Tensor =>
+/** What may be seen as a mask, with the biases where there are some. */
+export const biased = (seen: Tensor, bias: Tensor | undefined): Tensor =>
   bias === undefined ? seen : where(seen, bias, -Infinity);
 
 export interface CacheOptions {

@@ -3,6 +3,7 @@ import { fail, full, gather, reshape, scalar } from '@hebb/core';
 import type { DType, Tensor } from '@hebb/core';
 import { withMode } from '@hebb/nn';
 import type { CausalLM } from '../models/causal.ts';
+import { isEncoderDecoder } from '../models/source.ts';
 import type { EncoderDecoderLM } from '../models/source.ts';
 import { CacheCall, KVCache, checkCapacity, promptLengths } from './cache.ts';
 import type { CacheOptions } from './cache.ts';
@@ -171,9 +172,6 @@ export function generationFunctions(
     state: { cache, source },
   };
 }
-
-const isEncoderDecoder = (model: CausalLM | EncoderDecoderLM): model is EncoderDecoderLM =>
-  'readSource' in model;
 
 export interface StatelessFunction {
   readonly run: (...inputs: Tensor[]) => Record<string, Tensor>;

@@ -16,7 +16,7 @@ import { Linear, Module, Parameter, init } from '@hebb/nn';
 import { attentionWeights, linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, checkShare, howOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
-import type { CacheCall } from '../generation/cache.ts';
+import type { AttentionCache } from '../generation/cache.ts';
 import { joinHeads, splitHeads } from './heads.ts';
 import { combinedMask, withCausal } from './masks.ts';
 import type { MaskSizes } from './masks.ts';
@@ -177,7 +177,7 @@ export class MultiheadAttention extends Module {
   }
 
   /** Self-attention of tokens that come behind those of a cache, without dropout. Shape: [L, N, E] -> same. */
-  forwardCached(x: Tensor, cache: CacheCall): Tensor {
+  forwardCached(x: Tensor, cache: AttentionCache): Tensor {
     this.#plain();
     const [q, k, v] = this.#rows(x, 0, 3).map((y) => splitHeads(this.#lead(y), this.numHeads));
     return this.#joined(cache.attend(q!, k!, v!), x.rank === 3);

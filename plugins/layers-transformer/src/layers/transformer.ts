@@ -7,7 +7,7 @@ import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import { MultiheadAttention } from './attention.ts';
 import type { AttentionCallOptions } from './attention.ts';
-import type { CacheCall, CacheSizes } from '../generation/cache.ts';
+import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 import type { ShownSource, SourceKeys } from '../models/source.ts';
 import { activationOf } from './feed-forward.ts';
 import type { Activation } from './feed-forward.ts';
@@ -180,7 +180,7 @@ export class TransformerDecoderLayer extends TransformerLayer {
     tgt: Tensor,
     [keys, values]: readonly [keys: Tensor, values: Tensor],
     shown: Tensor,
-    cache: CacheCall | undefined,
+    cache: AttentionCache | undefined,
   ): Tensor {
     const causal = { isCausal: true, needWeights: false };
     return this.#blocks(
@@ -268,7 +268,7 @@ export class TransformerDecoder extends Module {
   continueText(
     tgt: Tensor,
     { keys, values, shown }: ShownSource,
-    { cache }: { readonly cache?: CacheCall | undefined } = {},
+    { cache }: { readonly cache?: AttentionCache | undefined } = {},
   ): Tensor {
     const y = this.layers.reduce(
       (x, layer, i) => layer.continueText(x, [keys[i]!, values[i]!], shown, cache),

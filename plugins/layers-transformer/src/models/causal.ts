@@ -2,7 +2,7 @@
 import { fail, formatShape, isInteger } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import type { Module } from '@hebb/nn';
-import type { CacheCall, CacheSizes } from '../generation/cache.ts';
+import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 
 /** A language model: GPT, Llama, or one of your own. */
 export interface CausalLM extends Module {
@@ -19,7 +19,7 @@ export interface CausalLM extends Module {
 }
 
 export interface CausalCallOptions {
-  readonly cache?: CacheCall | undefined;
+  readonly cache?: AttentionCache | undefined;
   readonly last?: Tensor | undefined;
 }
 

@@ -6,7 +6,7 @@ import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
-import type { CacheCall, CacheSizes } from '../generation/cache.ts';
+import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 import { activationOf } from '../layers/feed-forward.ts';
 import type { Activation } from '../layers/feed-forward.ts';
 import { joinHeads, splitProjections } from '../layers/heads.ts';
@@ -54,7 +54,7 @@ class Attention extends Module {
     this.residDropout = new Dropout(dropout, sourceOf(rest));
     this.#source = sourceOf(rest);
   }
-  forward(x: Tensor, cache?: CacheCall): Tensor {
+  forward(x: Tensor, cache?: AttentionCache): Tensor {
     const [q, k, v] = splitProjections(this.cAttn.forward(x), this.heads, 3);
     const mixed =
       cache === undefined
@@ -100,7 +100,7 @@ export class GPTBlock extends Module {
     this.ln_2 = norm();
     this.mlp = new MLP(config);
   }
-  forward(x: Tensor, cache?: CacheCall): Tensor {
+  forward(x: Tensor, cache?: AttentionCache): Tensor {
     const y = x.add(this.attn.forward(this.ln_1.forward(x), cache));
     return y.add(this.mlp.forward(this.ln_2.forward(y)));
   }

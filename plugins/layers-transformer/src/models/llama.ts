@@ -9,7 +9,7 @@ import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, howOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
-import type { CacheCall, CacheSizes } from '../generation/cache.ts';
+import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 import { SwiGLU } from '../layers/feed-forward.ts';
 import { joinHeads, splitHeads } from '../layers/heads.ts';
 import { RotaryPositions } from '../layers/positions.ts';
@@ -65,7 +65,7 @@ class Attention extends Module {
     this.oProj = new Linear(heads * headSize, width, { bias: false, ...how });
     this.rotary = new RotaryPositions(headSize, { base: config.ropeBase ?? 10_000 });
   }
-  forward(x: Tensor, positions: Tensor, cache?: CacheCall): Tensor {
+  forward(x: Tensor, positions: Tensor, cache?: AttentionCache): Tensor {
     const { window } = this;
     const q = this.rotary.forward(splitHeads(this.qProj.forward(x), this.heads), positions);
     const k = this.rotary.forward(splitHeads(this.kProj.forward(x), this.kvHeads), positions);
@@ -93,7 +93,7 @@ export class LlamaBlock extends Module {
     this.input_layernorm = norm();
     this.post_attention_layernorm = norm();
   }
-  forward(x: Tensor, positions: Tensor, cache?: CacheCall): Tensor {
+  forward(x: Tensor, positions: Tensor, cache?: AttentionCache): Tensor {
     const y = x.add(this.selfAttn.forward(this.input_layernorm.forward(x), positions, cache));
     return y.add(this.mlp.forward(this.post_attention_layernorm.forward(y)));
   }

@@ -2,7 +2,7 @@
 import type { Tensor } from '@hebb/core';
 import type { Module } from '@hebb/nn';
 import type { CacheSizes } from '../generation/cache.ts';
-import type { CausalCallOptions } from './causal.ts';
+import type { CausalCallOptions, CausalLM } from './causal.ts';
 
 /** Keys and values that each decoder layer has of a source: [N, heads, S, size]. */
 export interface SourceKeys {
@@ -32,3 +32,6 @@ export interface EncoderDecoderLM extends Module {
   /** `CausalLM.forward` of the decoder. Shape: ids [N, T] integers -> [N, T, V], with `last` [N, V]. */
   continueText(ids: Tensor, source: ShownSource, options?: CausalCallOptions): Tensor;
 }
+
+export const isEncoderDecoder = (model: CausalLM | EncoderDecoderLM): model is EncoderDecoderLM =>
+  'readSource' in model;

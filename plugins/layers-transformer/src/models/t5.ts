@@ -25,7 +25,7 @@ import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
 import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
-import type { CacheCall, CacheSizes } from '../generation/cache.ts';
+import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 import { activationOf } from '../layers/feed-forward.ts';
 import { joinHeads, splitHeads } from '../layers/heads.ts';
 import { shownMask } from './bert.ts';
@@ -158,7 +158,7 @@ class Attention extends Module {
     return this.o.forward(joinHeads(mixed));
   }
   /** Attention to the tokens of a cache, and of x, which come behind. */
-  forwardCached(x: Tensor, cache: CacheCall, bias: Tensor): Tensor {
+  forwardCached(x: Tensor, cache: AttentionCache, bias: Tensor): Tensor {
     const q = splitHeads(this.q.forward(x), this.config.heads);
     return this.o.forward(joinHeads(cache.attend(q, ...this.keysOf(x), { scale: 1, bias })));
   }
@@ -277,7 +277,7 @@ class Stack extends Module {
 interface StackOptions {
   readonly shown?: Tensor | undefined;
   readonly source?: { readonly keys: readonly Pair[]; readonly shown: Tensor | undefined };
-  readonly cache?: CacheCall | undefined;
+  readonly cache?: AttentionCache | undefined;
 }
 
 export interface T5CallOptions {
