@@ -132,7 +132,8 @@ it('runs 96 MiB of weights below 128 MB at every moment', async () => {
         ).outputs.y;
         const off = data.map((y, i) => Math.abs(y - Number(wanted[i])));
         expect(Math.max(...off)).toBeLessThan(1e-4);
-        if (name === 'streamed') expect(samples.length).toBeGreaterThan(50);
+        // One a read where nobody else computes (180).
+        if (name === 'streamed') expect(samples.length).toBeGreaterThan(10);
         most[name] = Math.max(...samples) + wasm;
       } finally {
         await worker.stop();

@@ -54,8 +54,13 @@ export interface FuzzReport {
   readonly slowest: { readonly seed: number; readonly milliseconds: number };
 }
 
-/** A file that takes longer is a finding. */
+/** Milliseconds of processor time: a file that takes more is a finding. The clock goes on while others compute. */
 export const slow = 8000;
+/** Processor time of this process so far, in milliseconds. */
+export const processorTime = (): number => {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+};
 const maxElements = 1 << 18;
 
 export async function fuzz({
@@ -83,7 +88,7 @@ export async function fuzz({
     const own = seed + done;
     onFile?.(own);
     const bytes = fileOf(models, own);
-    const begun = performance.now();
+    const begun = processorTime();
     let problem: string | undefined;
     try {
       const outcome = await outcomeOf(bytes, { sandbox, ...(importOptions && { importOptions }) });
@@ -93,7 +98,7 @@ export async function fuzz({
       problem =
         error instanceof Error ? `${error.name}: ${error.message}\n${error.stack}` : String(error);
     }
-    const took = performance.now() - begun;
+    const took = processorTime() - begun;
     if (took > slowest.milliseconds) slowest = { seed: own, milliseconds: took };
     if (took > slow) problem ??= `took ${took.toFixed(0)} ms`;
     if (problem !== undefined) {
