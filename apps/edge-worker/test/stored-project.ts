@@ -63,12 +63,17 @@ const faulty = (bucket) => ({
     }));
   },
 });
-const times = { timeout: 500, retries: 1, backoff: { first: 1, most: 4 } };
+const times = { timeout: 60_000, retries: 1, backoff: { first: 1, most: 4 } };
 const one = first.stored({ store: () => faulty(env.WEIGHTS), ...times });
+// Gives up a store that is silent for half a second.
+const hasty = first.stored({ store: () => faulty(env.WEIGHTS), ...times, timeout: 500 });
+// A request has half a second, the load all the time that it takes.
+const brief = serve({ models: { m: one }, timeout: 500 });
 const server = serve({
   models: {
     // Nothing keeps its load alive when the client leaves.
     alone: first.stored({ store: () => faulty(env.WEIGHTS), ...times, waitUntil: () => {} }),
+    hasty,
     m: {
       versions: { 1: one, 2: { load: second.loadModel, unload: second.unloadModel } },
       current: 'stable',
@@ -78,14 +83,17 @@ const server = serve({
     assets: { load: assets.loadModel, unload: assets.unloadModel },
   },
   metrics: true,
-  timeout: 3000,
+  timeout: 120_000,
   onError: (error) => errors.push(String(error)),
 });
 const admin = {
   async fault(kind) { fault = kind; },
   async reads() { const n = reads; reads = 0; return n; },
   async errors() { return errors.splice(0); },
-  async unload() { for (const name of ['m', 'alone']) server.models.unload(name, '1'); },
+  async unload() {
+    for (const name of ['m', 'alone', 'hasty']) server.models.unload(name, '1');
+    brief.models.unload('m', '1');
+  },
   async use(version) { await server.models.use('m', version); },
   async spoil(how) {
     const { objects } = await env.WEIGHTS.list({ prefix: 'first/' });
@@ -105,6 +113,9 @@ export default {
   async fetch(request) {
     const { pathname, searchParams } = new URL(request.url);
     const name = /^\\/admin\\/(\\w+)$/.exec(pathname)?.[1];
+    if (pathname.startsWith('/brief/')) {
+      return brief.fetch(new Request(request.url.replace('/brief/', '/'), request));
+    }
     if (name === undefined) return server.fetch(request);
     try {
       return Response.json((await admin[name](searchParams.get('of') ?? undefined)) ?? null);

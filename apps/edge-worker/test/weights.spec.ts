@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { request as send } from 'node:http';
 import { cpu } from '@hebb/backend-cpu';
 import { init, tensor } from '@hebb/core';
-import { load, sendRequest, startWorker } from '@hebb/edge/node';
+import { sendRequest, startWorker } from '@hebb/edge/node';
 import type { LoadAnswer, LocalWorker } from '@hebb/edge/node';
 import { inputSize, network, outputSize, writeStoredProject } from './stored-project.ts';
 import type { StoredProject } from './stored-project.ts';
@@ -33,13 +33,16 @@ afterAll(async () => {
 });
 
 const body = JSON.stringify({ input: { shape: [1, inputSize], data: [...x] } });
-const predict = (model = 'm') => ({
-  path: `/models/${model}/predict`,
+const predict = (model = 'm', base = '') => ({
+  path: `${base}/models/${model}/predict`,
   method: 'POST',
   headers: { 'content-type': 'application/json' },
   body,
 });
-const ask = (model?: string): Promise<LoadAnswer> => sendRequest(worker.url, predict(model));
+// The worker's own limits count.
+const patient = { timeout: 150_000 };
+const ask = (model?: string, base?: string): Promise<LoadAnswer> =>
+  sendRequest(worker.url, predict(model, base), patient);
 const json = ({ body: bytes }: LoadAnswer): unknown => JSON.parse(Buffer.from(bytes).toString());
 /** Largest distance from what the network of that seed gives. */
 function distance(answer: LoadAnswer, seed: number): number {
@@ -66,39 +69,53 @@ it('answers from each store, as exactly as it keeps the weights', async () => {
 });
 
 it('switches versions under load without a wrong or missing answer, and back', async () => {
-  const seen: string[] = [];
-  const report = load({
-    url: worker.url,
-    requests: 400,
-    concurrency: 8,
-    request: () => predict(),
-    check: (answer, i) => {
-      const which = [1, 2].find((seed) => distance(answer, seed) < 2e-3);
-      seen[i] = String(which);
-      return which !== undefined;
-    },
-  });
-  const reached = async (n: number) => {
-    while (seen.filter((each) => each !== undefined).length < n) await pause(5);
+  // Which network answered, in the order of the answers.
+  let seen = '';
+  let over = false;
+  const atOnce = 8;
+  const asking = Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (!over) {
+        const answer = await ask();
+        seen += [1, 2].find((seed) => distance(answer, seed) < 2e-3) ?? '?';
+      }
+    }),
+  );
+  const more = async (n: number): Promise<number> => {
+    const enough = seen.length + n;
+    while (seen.length < enough && !over) await Promise.race([asking, pause(5)]);
+    return seen.length;
   };
-  await reached(80);
-  await admin('use', 'next');
-  await reached(200);
-  await admin('use', 'stable');
-  const { wrong, failed, statuses } = await report;
-  expect([wrong, failed, statuses]).toEqual([0, 0, { 200: 400 }]);
-  const runs = seen.join('');
-  expect(runs.slice(0, 60)).toBe('1'.repeat(60));
-  expect(runs).toMatch(/2{50}/);
-  expect(runs.slice(-100)).toBe('1'.repeat(100));
+  const switches: number[] = [];
+  try {
+    for (const version of ['next', 'stable']) {
+      switches.push(await more(60));
+      await admin('use', version);
+      switches.push(seen.length);
+    }
+    await more(60);
+  } finally {
+    over = true;
+    await asking;
+  }
+  const [first, second, third, fourth] = switches;
+  expect(seen).toMatch(/^[12]*$/);
+  expect(seen.slice(0, first)).toMatch(/^1{60,}$/);
+  // What had been asked before the switch is answered by the one before.
+  expect(seen.slice(second! + atOnce, third)).toMatch(/^2{50,}$/);
+  expect(seen.slice(fourth! + atOnce)).toMatch(/^1{50,}$/);
   await expect(admin('use', '3')).rejects.toThrow(/no version/);
 });
 
 describe('faults', () => {
   /** Cold, with that fault; what a request gets, and what the operator is told. */
-  async function during(fault: string, repair: () => Promise<unknown>): Promise<string[]> {
+  async function during(
+    fault: string,
+    repair: () => Promise<unknown>,
+    model?: string,
+  ): Promise<string[]> {
     await admin('errors');
-    const answer = await ask();
+    const answer = await ask(model);
     expect([answer.status, json(answer)]).toEqual([
       503,
       { error: { code: 'unavailable', message: 'the model is not available at the moment' } },
@@ -108,8 +125,13 @@ describe('faults', () => {
     const errors = await admin<string[]>('errors');
     await repair();
     await pause(wait * 1000);
-    // The next good request.
-    expect(distance(await ask(), 1)).toBeLessThan(1e-5);
+    // The next good request; a store of a busy machine may be silent for half a second.
+    let next = await ask(model);
+    while (model === 'hasty' && next.status === 503) {
+      await pause(Number(next.headers['retry-after']) * 1000);
+      next = await ask(model);
+    }
+    expect(distance(next, 1)).toBeLessThan(1e-5);
     return [fault, ...errors];
   }
   beforeEach(async () => {
@@ -117,13 +139,13 @@ describe('faults', () => {
     await admin('reads');
   });
   it.each([
-    ['refuse', /the store failed/],
-    ['silent', /sent nothing for 500 ms/],
-    ['stall', /sent nothing for 500 ms/],
-    ['break', /the store failed/],
-  ])('%s', async (fault, told) => {
+    ['refuse', 'm', /the store failed/],
+    ['silent', 'hasty', /sent nothing for 500 ms/],
+    ['stall', 'hasty', /sent nothing for 500 ms/],
+    ['break', 'm', /the store failed/],
+  ])('%s', async (fault, model, told) => {
     await admin('fault', fault);
-    const errors = await during(fault, () => admin('fault', 'none'));
+    const errors = await during(fault, () => admin('fault', 'none'), model);
     expect(errors).toEqual([fault, expect.stringMatching(told)]);
   });
   it.each([
@@ -137,11 +159,11 @@ describe('faults', () => {
   });
   it('a slow store costs time, and a request that has none is told; the load goes on', async () => {
     await admin('fault', 'slow');
-    const first = await ask();
-    expect([200, 504]).toContain(first.status);
-    let answer = first;
-    for (let i = 0; answer.status !== 200 && i < 3; i++) answer = await ask();
+    let answer = await ask('m', '/brief');
+    expect(answer.status).toBe(504);
+    while (answer.status === 504) answer = await ask('m', '/brief');
     expect(distance(answer, 1)).toBeLessThan(1e-5);
+    expect(await admin<number>('reads')).toBe(1);
     await admin('fault', 'none');
   });
   // With and without a platform that lets the load go on.
@@ -160,9 +182,7 @@ describe('faults', () => {
       await pause(100);
       call.destroy();
       await admin('fault', 'none');
-      let answer = await waiting;
-      for (let i = 0; answer.status === 504 && i < 3; i++) answer = await ask(model);
-      expect(distance(answer, 1)).toBeLessThan(1e-5);
+      expect(distance(await waiting, 1)).toBeLessThan(1e-5);
     },
   );
   it('a runtime that is killed while it loads starts again', async () => {
