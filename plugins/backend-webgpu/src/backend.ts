@@ -13,7 +13,7 @@ import type {
   HostArray,
 } from '@hebb/core';
 import { WebGpuBuffer, describe, deviceBytes } from './buffer.ts';
-import { mapRead, usage } from './constants.ts';
+import { mapRead } from './constants.ts';
 import { openDevice } from './device.ts';
 import type { Device, WebGpuOptions } from './device.ts';
 import { WebGpuExecutable, prepare } from './executable.ts';
@@ -90,26 +90,24 @@ class WebGpuBackend implements Backend {
       await this.#device.settle();
       return dtypeInfo(dtype).allocate(0);
     }
-    const staging = gpu.createBuffer({
-      size: stored,
-      usage: usage.mapRead | usage.copyTarget,
-    });
+    const staging = this.#device.staging(stored);
     const encoder = gpu.createCommandEncoder();
     encoder.copyBufferToBuffer(memory, 0, staging, 0, stored);
     gpu.queue.submit([encoder.finish()]);
     try {
-      await staging.mapAsync(mapRead);
+      await staging.mapAsync(mapRead, 0, stored);
     } catch (error) {
       await this.#device.settle();
       throw error;
     }
     const result = fromWords(
-      staging.getMappedRange().slice(0),
+      staging.getMappedRange(0, stored).slice(0),
       dtype,
       sizeOf(shape),
       this.#device.storage,
     );
-    staging.destroy();
+    staging.unmap();
+    this.#device.keepStaging(staging);
     await this.#device.settle();
     return result;
   }
@@ -125,10 +123,10 @@ class WebGpuBackend implements Backend {
   async compile(graph: Graph, { donated = [] }: CompileOptions = {}): Promise<Executable> {
     const { program, steps } = this.#program(graph, donated);
     const chosen = (await this.#tuner?.tuned(steps)) ?? steps;
-    const nodes = await prepare(this.#device, chosen);
+    const prepared = await prepare(this.#device, chosen);
     const results = graph.outputs.map((id) => graph.values[id]!);
     const memory = workingMemory(steps);
-    return new WebGpuExecutable(this.#machine(), program, nodes, memory, results, donated);
+    return new WebGpuExecutable(this.#machine(), program, prepared, memory, results, donated);
   }
 
   /** With kernels as large as the device's bindings allow. */
@@ -144,7 +142,7 @@ class WebGpuBackend implements Backend {
         partBytes: storage.partBytes,
         // Words and halves cannot be reached through one binding.
         kindOf: (dtype) => (bytesOf(dtype, storage) === 2 ? 1 : 0),
-        scratch: scratchWords,
+        scratch: (kernel) => scratchWords(kernel, storage),
         // Drivers compile long shaders for seconds.
         mostOperations: 64,
         mostValues,

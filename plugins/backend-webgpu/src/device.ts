@@ -101,6 +101,12 @@ const granule = 256;
 /** Freed memory is kept to be used again: so many bytes, or as many as are in use. */
 const leastPooled = 2 ** 28;
 
+/** Buffers for reading that are kept: of sizes that are powers of two, so many of each, none larger. */
+const largestStaging = 2 ** 20;
+const mostStaging = 4;
+const stagingBytes = (bytes: number): number =>
+  bytes > largestStaging ? bytes : Math.max(granule, 2 ** Math.ceil(Math.log2(bytes)));
+
 export class Device {
   readonly adapter: GPUAdapter;
   readonly gpu: GPUDevice;
@@ -110,6 +116,7 @@ export class Device {
   readonly #pool = new Map<number, GPUBuffer[]>();
   #pooled = 0;
   #inUse = 0;
+  readonly #staging = new Map<number, GPUBuffer[]>();
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
   readonly #layouts = new Map<string, GPUPipelineLayout>();
   readonly #groupLayouts = new Map<string, GPUBindGroupLayout>();
@@ -222,6 +229,22 @@ export class Device {
       if (this.#pooled <= most) break;
       this.#pool.delete(bytes);
     }
+  }
+
+  /** A buffer that the host reads from, of at least so many bytes; it comes back by `keepStaging`, unmapped. */
+  staging(bytes: number): GPUBuffer {
+    const size = stagingBytes(bytes);
+    const kept = this.#staging.get(size)?.pop();
+    return kept ?? this.gpu.createBuffer({ size, usage: usage.mapRead | usage.copyTarget });
+  }
+
+  /** Small ones are used again: each step reads its loss, or its logits. */
+  keepStaging(buffer: GPUBuffer): void {
+    const { size } = buffer;
+    const list = this.#staging.get(size) ?? [];
+    if (size > largestStaging || list.length >= mostStaging) return buffer.destroy();
+    this.#staging.set(size, list);
+    list.push(buffer);
   }
 
   #watch(check: Promise<void>): void {

@@ -2,12 +2,12 @@
 import type { Program } from '@hebb/compiler';
 import { fail, sameShape } from '@hebb/core';
 import type { Aval, DeviceBuffer, Executable } from '@hebb/core';
-import type { Binding, Resource } from './bindings.ts';
+import type { Binding, Copy, Resource } from './bindings.ts';
 import { boundBytes } from './bindings.ts';
 import type { Device } from './device.ts';
 import type { WebGpuBuffer } from './buffer.ts';
 import { describe } from './buffer.ts';
-import type { CopyStep, DispatchStep, Step, WorkingMemory } from './program.ts';
+import type { DispatchStep, Step, WorkingMemory } from './program.ts';
 
 /** What executables need of the backend. */
 export interface Machine {
@@ -23,39 +23,72 @@ export interface Machine {
   joined(bytes: number): GPUBuffer;
 }
 
-interface Prepared {
+interface Call {
   readonly step: DispatchStep;
   readonly pipeline: GPUComputePipeline;
   readonly layout: GPUBindGroupLayout;
+  /** Which of the executable's resources each binding is a stretch of. */
+  readonly slots: readonly number[];
   /** The last bind group and what it binds: most calls bind the same memory again. */
   group: GPUBindGroup | undefined;
   bound: readonly GPUBuffer[];
 }
 
 type Node =
-  | { readonly kind: 'dispatch'; readonly prepared: Prepared }
-  | CopyStep
+  | { readonly kind: 'dispatch'; readonly call: Call }
+  | {
+      readonly kind: 'copies';
+      readonly copies: readonly (Copy & { readonly slot: number })[];
+      readonly slot: number;
+    }
   | {
       readonly kind: 'loop';
       readonly length: number;
       readonly turns: readonly (readonly Node[])[];
     };
 
+/** Steps that can be encoded, and what memory they are about. */
+export interface Prepared {
+  readonly nodes: readonly Node[];
+  readonly resources: readonly Resource[];
+}
+
 /** Compiles all shaders of the steps at once. */
-export async function prepare(device: Device, steps: readonly Step[]): Promise<readonly Node[]> {
+export async function prepare(device: Device, steps: readonly Step[]): Promise<Prepared> {
+  const slots = new Map<Resource, number>();
+  const slotOf = (resource: Resource): number => {
+    const slot = slots.get(resource) ?? slots.size;
+    slots.set(resource, slot);
+    return slot;
+  };
+  const nodes = await prepareSteps(device, steps, slotOf);
+  return { nodes, resources: [...slots.keys()] };
+}
+
+function prepareSteps(
+  device: Device,
+  steps: readonly Step[],
+  slotOf: (resource: Resource) => number,
+): Promise<readonly Node[]> {
   return Promise.all(
     steps.map(async (step): Promise<Node> => {
-      if (step.kind === 'copies') return step;
+      if (step.kind === 'copies') {
+        const copies = step.copies.map((copy) => ({ ...copy, slot: slotOf(copy.from) }));
+        return { kind: 'copies', copies, slot: slotOf('joined') };
+      }
       if (step.kind === 'loop') {
-        const turns = await Promise.all(step.turns.map((turn) => prepare(device, turn)));
+        const turns = await Promise.all(
+          step.turns.map((turn) => prepareSteps(device, turn, slotOf)),
+        );
         return { kind: 'loop', length: step.length, turns };
       }
+      const slots = step.bindings.map(({ resource }) => slotOf(resource));
       const writable = step.bindings.map((binding) => binding.writable);
       const pipeline = await device.pipeline(step.code, writable, step.depth, step.name);
       const layout = device.groupLayout(writable);
       return {
         kind: 'dispatch',
-        prepared: { step, pipeline, layout, group: undefined, bound: [] },
+        call: { step, pipeline, layout, slots, group: undefined, bound: [] },
       };
     }),
   );
@@ -88,6 +121,13 @@ class Passes {
   }
 }
 
+/** The memory of a call's resources, by slot. */
+interface BoundMemory {
+  readonly bound: readonly GPUBuffer[];
+  /** All of it is what the call before had. */
+  readonly isBound: boolean;
+}
+
 interface Placed {
   readonly memory: GPUBuffer;
   /** The input whose memory it takes over. */
@@ -98,31 +138,33 @@ interface Placed {
 export class WebGpuExecutable implements Executable {
   readonly #machine: Machine;
   readonly #program: Program;
-  readonly #nodes: readonly Node[];
+  readonly #prepared: Prepared;
   readonly #donated: readonly number[];
   readonly #wanted: readonly Aval[];
   readonly #results: readonly Aval[];
   readonly #longest: number;
   readonly #memory: WorkingMemory;
+  /** What the last call's resources were. */
+  #bound: readonly GPUBuffer[] = [];
   #stepGroups: GPUBindGroup[] = [];
   #stepBuffer: GPUBuffer | undefined;
 
   constructor(
     machine: Machine,
     program: Program,
-    nodes: readonly Node[],
+    prepared: Prepared,
     memory: WorkingMemory,
     results: readonly Aval[],
     donated: readonly number[],
   ) {
     this.#machine = machine;
     this.#program = program;
-    this.#nodes = nodes;
+    this.#prepared = prepared;
     this.#memory = memory;
     this.#results = results;
     this.#donated = donated;
     this.#wanted = program.inputs.map((id) => program.buffers[id]!);
-    this.#longest = longest(nodes);
+    this.#longest = longest(prepared.nodes);
   }
 
   run(given: readonly DeviceBuffer[]): DeviceBuffer[] {
@@ -144,7 +186,10 @@ export class WebGpuExecutable implements Executable {
       return this.#over.get(position)?.memory ?? inputs[position]!.memory;
     };
     const passes = new Passes(encoder);
-    this.#encode(passes, this.#nodes, memoryOf, []);
+    const bound = this.#prepared.resources.map(memoryOf);
+    const isBound = bound.every((buffer, i) => buffer === this.#bound[i]);
+    this.#encode(passes, this.#prepared.nodes, { bound, isBound }, []);
+    this.#bound = bound;
     passes.end();
     const results = this.#finish(inputs, outputs, encoder);
     device.gpu.queue.submit([encoder.finish()]);
@@ -155,29 +200,29 @@ export class WebGpuExecutable implements Executable {
   #encode(
     passes: Passes,
     nodes: readonly Node[],
-    memoryOf: (resource: Resource) => GPUBuffer,
+    memory: BoundMemory,
     steps: readonly number[],
   ): void {
     for (const node of nodes) {
       if (node.kind === 'loop') {
         for (let i = 0; i < node.length; i++) {
-          this.#encode(passes, node.turns[i % 2]!, memoryOf, [...steps, i]);
+          this.#encode(passes, node.turns[i % 2]!, memory, [...steps, i]);
         }
         continue;
       }
       if (node.kind === 'copies') {
         passes.end();
-        for (const { from, start, length, to } of node.copies) {
-          const target = memoryOf('joined');
-          passes.encoder.copyBufferToBuffer(memoryOf(from), start, target, to, length);
+        const target = memory.bound[node.slot]!;
+        for (const { slot, start, length, to } of node.copies) {
+          passes.encoder.copyBufferToBuffer(memory.bound[slot]!, start, target, to, length);
         }
         continue;
       }
-      const { prepared } = node;
+      const { call } = node;
       const pass = passes.current;
-      pass.setPipeline(prepared.pipeline);
-      pass.setBindGroup(0, this.#group(prepared, memoryOf));
-      const { depth, grid } = prepared.step;
+      pass.setPipeline(call.pipeline);
+      pass.setBindGroup(0, this.#group(call, memory));
+      const { depth, grid } = call.step;
       if (depth > 0) {
         const { stepBytes } = this.#machine.device;
         pass.setBindGroup(
@@ -190,20 +235,21 @@ export class WebGpuExecutable implements Executable {
     }
   }
 
-  #group(prepared: Prepared, memoryOf: (resource: Resource) => GPUBuffer): GPUBindGroup {
-    const { bindings } = prepared.step;
-    const memory = bindings.map(({ resource }) => memoryOf(resource));
-    const { group, bound } = prepared;
-    if (group !== undefined && memory.every((buffer, i) => buffer === bound[i])) return group;
-    prepared.bound = memory;
-    prepared.group = this.#machine.device.gpu.createBindGroup({
-      layout: prepared.layout,
-      entries: bindings.map((binding, i) => ({
+  #group(call: Call, { bound, isBound }: BoundMemory): GPUBindGroup {
+    const { group, slots } = call;
+    if (group !== undefined && isBound) return group;
+    if (group !== undefined && slots.every((slot, i) => bound[slot] === call.bound[i])) {
+      return group;
+    }
+    call.bound = slots.map((slot) => bound[slot]!);
+    call.group = this.#machine.device.gpu.createBindGroup({
+      layout: call.layout,
+      entries: call.step.bindings.map((binding, i) => ({
         binding: i,
-        resource: { buffer: memory[i]!, ...stretch(binding) },
+        resource: { buffer: call.bound[i]!, ...stretch(binding) },
       })),
     });
-    return prepared.group;
+    return call.group;
   }
 
   #stepGroup(depth: number): GPUBindGroup {
