@@ -311,7 +311,7 @@ class WasmExecutable implements Executable {
     const { tableBytes, arenaBytes, scratchBytes, parallel } = this.#generated;
     const pool = this.#machine.pool();
     const able = parallel ? (pool?.ready(this.#number) ?? 1) : 1;
-    const threads = able > 1 && this.#choice.parallel() ? able : 1;
+    const threads = able > 1 && this.#choice.parallel(performance.now()) ? able : 1;
     const table = this.#machine.workspace(
       aligned(tableBytes) + aligned(arenaBytes) + scratchBytes * threads,
     );
@@ -325,13 +325,8 @@ class WasmExecutable implements Executable {
       for (const { address } of outputs) words[at++] = address;
       words[(table >>> 2) + layout.arena] = arena;
       words[(table >>> 2) + layout.scratch] = arena + aligned(arenaBytes);
-      if (pool === undefined || able === 1) this.#run(table, 0, 1);
-      else {
-        const started = performance.now();
-        if (threads === 1) this.#run(table, 0, 1);
-        else pool.run(this.#number, table, () => this.#run(table, 0, threads));
-        this.#choice.record(threads > 1, performance.now() - started);
-      }
+      if (pool === undefined || threads === 1) this.#run(table, 0, 1);
+      else pool.run(this.#number, table, () => this.#run(table, 0, threads));
     } catch (error) {
       for (const { fresh } of outputs) if (fresh !== undefined) this.#machine.free(fresh);
       throw new HebbError('the program failed', { op: 'run', cause: error });

@@ -128,12 +128,15 @@ describe('threads', () => {
 
   it('follows the clock', () => {
     const choice = new ThreadChoice();
+    let clock = 0;
     const play = (alone: number, together: number, runs: number): number => {
       let parallel = 0;
       for (let i = 0; i < runs; i++) {
-        const now = choice.parallel();
+        const now = choice.parallel(clock);
         parallel += now ? 1 : 0;
-        choice.record(now, now ? together : alone);
+        clock += now ? together : alone;
+        // The caller looks away now and then.
+        if (i % 50 === 0) clock += 1000;
       }
       return parallel / runs;
     };

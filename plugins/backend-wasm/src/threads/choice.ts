@@ -2,45 +2,51 @@
  * Whether a program is run on all threads or by the caller alone. Threads win where cores are idle; where
  * other processes want the same cores, small programs spend their time waiting for each other. Results are
  * the same either way, so the choice follows the clock: now and then a few runs of both kinds are compared.
+ *
+ * What counts is the time from one run to the next. A run alone would not show what threads cost elsewhere:
+ * results that lie in the cache of another core, and the engine's collector, which wants a core too.
  */
 const soonest = 12;
 const rarest = 768;
-/** Runs of each kind in a comparison, in turns. */
-const rounds = 3;
+/** Runs of one kind in a comparison; the first of them only changes over. */
+const rounds = 4;
 /** Alone must be this much faster to be preferred. */
 const margin = 0.95;
+
+/** The middle one of a few times: neither a pause of the caller nor one lucky run decides. */
+const middle = (times: readonly number[]): number =>
+  [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
 
 export class ThreadChoice {
   #parallel = true;
   /** Runs until the next comparison, and how many there were before. */
   #left = soonest;
   #interval = soonest;
-  /** Best times of the comparison that is going on: alone, on all threads. */
-  #best: [number, number] = [Infinity, Infinity];
-  #trials = 0;
+  /** Starts of the runs of a comparison: those of the other kind, then those of the present one. */
+  #starts: number[] = [];
 
-  /** Whether the next run is on all threads. */
-  parallel(): boolean {
-    if (this.#left > 0) return this.#parallel;
-    return this.#trials % 2 === 0 ? !this.#parallel : this.#parallel;
-  }
-
-  /** Takes in how long the run took that `parallel()` was asked for. */
-  record(parallel: boolean, milliseconds: number): void {
+  /** Whether the run that starts now, in milliseconds, is on all threads. */
+  parallel(now: number): boolean {
     if (this.#left > 0) {
       this.#left -= 1;
-      return;
+      return this.#parallel;
     }
-    const at = parallel ? 1 : 0;
-    this.#best[at] = Math.min(this.#best[at], milliseconds);
-    this.#trials += 1;
-    if (this.#trials < 2 * rounds) return;
-    const [alone, together] = this.#best;
+    this.#starts.push(now);
+    const begun = this.#starts.length;
+    if (begun <= 2 * rounds) return begun <= rounds ? !this.#parallel : this.#parallel;
+    this.#decide();
+    return this.#parallel;
+  }
+
+  #decide(): void {
+    const times = this.#starts.slice(1).map((start, i) => start - this.#starts[i]!);
+    const other = middle(times.slice(1, rounds));
+    const present = middle(times.slice(rounds + 1));
+    const [alone, together] = this.#parallel ? [other, present] : [present, other];
     const better = alone > together * margin;
-    this.#interval = better === this.#parallel ? Math.min(rarest, this.#interval * 2) : soonest;
+    this.#interval = better === this.#parallel ? Math.min(rarest, this.#interval * 4) : soonest;
     this.#parallel = better;
     this.#left = this.#interval;
-    this.#best = [Infinity, Infinity];
-    this.#trials = 0;
+    this.#starts = [];
   }
 }
