@@ -69,7 +69,7 @@ describe('npm run bench', () => {
         expect([code, complaint]).toEqual([0, '']);
         expect(out).toMatch(/matmul-64 .*× ort-webgpu/);
         const { webgpu } = JSON.parse(await readFile(json, 'utf8')) as { webgpu: GpuResult };
-        expect(webgpu.peak.f32).toBeGreaterThan(1e9);
+        expect(webgpu.peak.f32).toBeGreaterThan(1e6);
         expect(webgpu.small).toBe(true);
         const [{ results }] = webgpu.kernels as [CaseResult];
         expect(results.map(({ status }) => status)).toEqual(['timed', 'timed', 'skipped']);

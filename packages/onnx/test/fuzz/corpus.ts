@@ -174,7 +174,8 @@ export async function corpus(limit = Infinity): Promise<ModelProto[]> {
     models.push(await toOnnxModel((...given: Tensor[]) => call(given), { input, opset: 21 }));
   }
   if (existsSync(folder)) {
-    for (const name of readdirSync(folder).slice(0, limit)) {
+    // In an order of which no file system decides: seeds name files.
+    for (const name of readdirSync(folder).sort().slice(0, limit)) {
       const bytes = readFileSync(`${folder}${name}/model.onnx`);
       if (bytes.length < 20_000) models.push(decodeModel(bytes));
     }
