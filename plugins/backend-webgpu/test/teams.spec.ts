@@ -1,7 +1,7 @@
 /** How invocations share loops: what a graphics processor gets and what a software adapter gets, in odd shapes. */
 import { jest } from '@jest/globals';
 import { cpu } from '@hebb/backend-cpu';
-import { compile, matmul, tensor, withBackend } from '@hebb/core';
+import { compile, cumsum, matmul, scatter, scatterElements, tensor, withBackend } from '@hebb/core';
 import type { Backend, DType, Tensor } from '@hebb/core';
 import { layerNorm, softmax } from '@hebb/ops';
 import { spied } from './spy.ts';
@@ -62,6 +62,27 @@ const wholeProducts = (): Tensor[] => [
   matmul(waves([9, 50], 0.3, 'uint8'), waves([50, 40], 0.7, 'uint8')),
 ];
 
+/** Running sums over stretches, and what collides in a scatter, in index order. */
+const routines = (): Tensor[] => {
+  const places = tensor(
+    Array.from({ length: 300 }, (_, i) => (i * 7919) % 61),
+    { dtype: 'int32' },
+  );
+  const table = waves([61, 5], 0.3);
+  const deep = tensor(
+    Array.from({ length: 90 }, (_, i) => (i * 31) % 21),
+    { shape: [30, 3], dtype: 'int32' },
+  );
+  return [
+    cumsum(waves([3, 1500], 0.4), 1),
+    cumsum(waves([1031, 3], 0.4, 'int64'), 0, { exclusive: true }),
+    cumsum(waves([1100], 0.4), 0, { reverse: true }),
+    scatter(table, places, waves([300, 5], 0.7), 0, 'add'),
+    scatter(table, places, waves([300, 5], 0.7), 0),
+    scatterElements(waves([21, 3], 0.2), deep, waves([30, 3], 0.9), 0, 'mul'),
+  ];
+};
+
 async function on(backend: Backend, make: () => Tensor[]): Promise<number[][]> {
   return withBackend(backend, async () => {
     const results = await compile(() => make())();
@@ -87,6 +108,7 @@ describe.each([
     ['reductions', reductions],
     ['products of few rows', products],
     ['products of integers', wholeProducts],
+    ['running sums and scatters', routines],
   ])('%s are those of the cpu', async (_, make) => {
     const { backend, counts } = await spied({ subgroups: false, autotune: false }, { asCard });
     close(await on(backend, make), await on(cpu(), make));

@@ -6,6 +6,7 @@ import type { Dispatch } from './loop.ts';
 import { applyScalar, castScalar, constant, scalarFor, settle } from './scalar.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
 import type { Shader } from './shader.ts';
+import { mostInvocations } from './teams.ts';
 import { typeName } from '../types.ts';
 
 /** Makes a shader over the buffers of the kernel; each dispatch has its own. */
@@ -55,23 +56,58 @@ const cumsum: RoutineGenerator = (kernel, newShader) => {
   const shader = newShader();
   const [y] = kernel.outputs as [number];
   const store = shader.store(y, 'at', settle(dtype, 'total', shader.use));
-  const add = `total = ${applyScalar('add', dtype, ['total', 'value'], shader.use)};`;
-  return perItem(
-    shader,
-    sizeOf(shape) / n,
-    [
-      ['before', sizeOf(shape.slice(0, axis))],
-      ['after', after],
-    ],
-    [
-      `var total = ${constant(dtype, 0, shader.use)};`,
-      `for (var i = 0; i < ${n}; i = i + 1) {`,
-      `let at = (before * ${n} + ${reverse ? `${n - 1} - i` : 'i'}) * ${after} + after;`,
-      `let value = ${input(kernel, shader, 0, 'at')};`,
-      ...(exclusive ? [store, add] : [add, store]),
-      '}',
-    ],
-  );
+  const plus = (x: string, y: string): string => applyScalar('add', dtype, [x, y], shader.use);
+  const add = `total = ${plus('total', 'value')};`;
+  const rows = sizeOf(shape) / n;
+  const coordinates = [
+    ['before', sizeOf(shape.slice(0, axis))],
+    ['after', after],
+  ] as const;
+  const walk = (from: string, to: string, body: readonly string[]): string[] => [
+    `for (var i = ${from}; i < ${to}; i = i + 1) {`,
+    `let at = (before * ${n} + ${reverse ? `${n - 1} - i` : 'i'}) * ${after} + after;`,
+    `let value = ${input(kernel, shader, 0, 'at')};`,
+    ...body,
+    '}',
+  ];
+  const zero = constant(dtype, 0, shader.use);
+  const run = exclusive ? [store, add] : [add, store];
+  if (shader.isSoftware || rows >= 4096 || n < 4 * mostInvocations || dtype === 'bool') {
+    return perItem(shader, rows, coordinates, [
+      `var total = ${zero};`,
+      ...walk('0', String(n), run),
+    ]);
+  }
+  // A workgroup for each row, a stretch of it for each invocation: its sum first, then what comes before it.
+  const each = Math.ceil(n / mostInvocations);
+  const type = typeName(scalarFor('cumsum', dtype));
+  shader.global(`var<workgroup> sums: array<${type}, ${mostInvocations}>;`);
+  const body = [
+    `let row = ${groupNumber(rows)};`,
+    `if (row >= ${rows}) { return; }`,
+    decode(
+      'row',
+      coordinates.map(([name]) => name),
+      coordinates.map(([, size]) => size),
+    ),
+    `let first = min(i32(lane) * ${each}, ${n});`,
+    `let end = min(first + ${each}, ${n});`,
+    `var total = ${zero};`,
+    ...walk('first', 'end', [add]),
+    'sums[lane] = total;',
+    'workgroupBarrier();',
+    `for (var step = 1u; step < ${mostInvocations}u; step = step * 2u) {`,
+    `var other = ${zero};`,
+    'if (lane >= step) { other = sums[lane - step]; }',
+    'workgroupBarrier();',
+    `sums[lane] = ${plus('other', 'sums[lane]')};`,
+    'workgroupBarrier();',
+    '}',
+    `total = ${zero};`,
+    'if (lane > 0u) { total = sums[lane - 1u]; }',
+    ...walk('first', 'end', run),
+  ];
+  return [{ code: shader.finish(mostInvocations, body.join('\n')), grid: gridOf(rows) }];
 };
 
 const randomBits: RoutineGenerator = (kernel, newShader) => {
@@ -165,7 +201,28 @@ function position(kernel: RoutineKernel, shader: Shader, at: string): string {
   return castScalar(shader.dtype(kernel.inputs[1]!.buffer), 'int32', given, shader.use);
 }
 
-/** What collides goes in index order within one invocation; an index out of range is left out. */
+/** Invocations that keep a graphics processor busy, and the fewest positions that one is worth. */
+const busy = 32768;
+const leastRange = 4;
+
+/**
+ * Positions along the axis are shared out among invocations, which all walk through the indices: what collides still
+ * goes in index order within one of them. A software adapter walks once.
+ */
+function rangesOf(shader: Shader, lanes: number, size: number): { count: number; each: number } {
+  const most = shader.isSoftware ? 1 : Math.ceil(size / leastRange);
+  const count = Math.max(1, Math.min(most, Math.floor(busy / Math.max(1, lanes))));
+  const each = Math.ceil(size / count);
+  return { count: Math.ceil(size / each), each };
+}
+
+/** Whether this invocation has the position `to`: an index out of range is left out. */
+const has = (size: number, { count, each }: { count: number; each: number }): string =>
+  count === 1
+    ? `to >= 0 && to < ${size}`
+    : `to >= range * ${each} && to < min((range + 1) * ${each}, ${size})`;
+
+/** What collides goes in index order within one invocation. */
 const scatter =
   (same: (kernel: RoutineKernel) => boolean): RoutineGenerator =>
   (kernel, newShader) => {
@@ -178,17 +235,19 @@ const scatter =
     const shader = newShader();
     const [y] = kernel.outputs as [number];
     const lead = sizeOf(shape.slice(0, axis));
+    const ranges = rangesOf(shader, lead * block, size);
     const update = perItem(
       shader,
-      count === 0 ? 0 : lead * block,
+      count === 0 ? 0 : lead * ranges.count * block,
       [
         ['a', lead],
+        ['range', ranges.count],
         ['b', block],
       ],
       [
         `for (var i = 0; i < ${count}; i = i + 1) {`,
         `let to = ${position(kernel, shader, 'i')};`,
-        `if (to >= 0 && to < ${size}) {`,
+        `if (${has(size, ranges)}) {`,
         combined(
           shader,
           dtype,
@@ -216,15 +275,17 @@ const scatterElements =
       others.length === 0 ? '0' : others.map((i) => `c${i} * ${list[i]!}`).join(' + ');
     const shader = newShader();
     const [y] = kernel.outputs as [number];
+    const lanes = sizeOf(others.map((i) => places[i]!));
+    const ranges = rangesOf(shader, lanes, shape[axis]!);
     const update = perItem(
       shader,
-      sizeOf(places) === 0 ? 0 : sizeOf(others.map((i) => places[i]!)),
-      others.map((i) => [`c${i}`, places[i]!] as const),
+      sizeOf(places) === 0 ? 0 : lanes * ranges.count,
+      [['range', ranges.count], ...others.map((i) => [`c${i}`, places[i]!] as const)],
       [
         `for (var i = 0; i < ${places[axis]!}; i = i + 1) {`,
         `let at = ${dot(indexStrides)} + i * ${indexStrides[axis]!};`,
         `let to = ${position(kernel, shader, 'at')};`,
-        `if (to >= 0 && to < ${shape[axis]!}) {`,
+        `if (${has(shape[axis]!, ranges)}) {`,
         combined(
           shader,
           dtype,
