@@ -161,9 +161,7 @@ class WasmBackend implements Backend {
   downloadSync(buffer: DeviceBuffer): HostArray {
     const { at, bytes, dtype, shape } = this.#live('download', buffer);
     const result = dtypeInfo(dtype).allocate(sizeOf(shape));
-    new Uint8Array(result.buffer, result.byteOffset, bytes).set(
-      this.#heap.bytes.subarray(at, at + bytes),
-    );
+    this.#heap.read(at, new Uint8Array(result.buffer, result.byteOffset, bytes));
     return result;
   }
 

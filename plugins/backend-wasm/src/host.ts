@@ -41,3 +41,23 @@ export function hostSimd(): Simd | undefined {
   else if (validates((f) => f.store('v128', i32.const(0), f32x4.add(c, c)))) known = 'plain';
   return known;
 }
+
+interface NodeBytes {
+  copy(target: Uint8Array, targetStart: number, start: number, end: number): number;
+}
+interface NodeBuffers {
+  from(buffer: ArrayBufferLike): NodeBytes;
+}
+
+/**
+ * A copy out of shared memory by Node's buffers, where there are any: typed arrays move shared bytes word by
+ * word, at a third of the speed.
+ */
+export function nodeCopy(
+  buffer: ArrayBufferLike,
+): ((target: Uint8Array, start: number) => void) | undefined {
+  const { Buffer: buffers } = globalThis as { Buffer?: NodeBuffers };
+  if (buffers === undefined || buffer instanceof ArrayBuffer) return undefined;
+  const bytes = buffers.from(buffer);
+  return (target, start) => void bytes.copy(target, 0, start, start + target.byteLength);
+}

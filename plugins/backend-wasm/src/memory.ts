@@ -1,5 +1,6 @@
 /** Blocks of one WebAssembly memory that grows: best fit, neighbours joined when they are freed. */
 import { HebbError } from '@hebb/core';
+import { nodeCopy } from './host.ts';
 import { reservedBytes } from './math/constants.ts';
 
 const alignment = 64;
@@ -8,6 +9,8 @@ const page = 65536;
 const start = reservedBytes;
 /** Vectors may read this far beyond the end of a block. */
 const slack = 256;
+/** Copies of so many bytes are worth calling native code. */
+const longCopy = 4096;
 
 interface Block {
   at: number;
@@ -26,12 +29,14 @@ export class Heap {
   #top = start;
   #bytes: Uint8Array;
   #words: Int32Array;
+  #copy: ReturnType<typeof nodeCopy>;
 
   constructor(memory: WebAssembly.Memory, maximumPages: number) {
     this.memory = memory;
     this.#maximum = maximumPages * page;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
+    this.#copy = nodeCopy(memory.buffer);
   }
 
   /** The memory as it is now: growing replaces the views. */
@@ -48,6 +53,14 @@ export class Heap {
   #refresh(): void {
     this.#bytes = new Uint8Array(this.memory.buffer);
     this.#words = new Int32Array(this.memory.buffer);
+    this.#copy = nodeCopy(this.memory.buffer);
+  }
+
+  /** Fills an array from an address on. */
+  read(at: number, to: Uint8Array): void {
+    const { bytes } = this;
+    if (this.#copy !== undefined && to.byteLength >= longCopy) this.#copy(to, at);
+    else to.set(bytes.subarray(at, at + to.byteLength));
   }
 
   /** Address of `bytes` bytes with arbitrary contents. Throws HebbError when the memory cannot grow so far. */
