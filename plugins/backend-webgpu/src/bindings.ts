@@ -8,13 +8,14 @@ import type { Element, Layout } from './types.ts';
 
 /**
  * What a program is run with: its inputs and outputs by position, the parts of one arena, and memory into which
- * inputs of one kernel are copied where they are too many.
+ * inputs of one kernel are copied where they are too many, or sums of parts are left.
  */
-export type Resource = `input${number}` | `output${number}` | `arena${number}` | 'joined';
+export type Resource =
+  `input${number}` | `output${number}` | `arena${number}` | 'joined' | 'partial';
 
 /** All numbers are bytes. Those in the arena count over all of its parts. */
 export interface Region {
-  readonly resource: `input${number}` | `output${number}` | 'arena';
+  readonly resource: `input${number}` | `output${number}` | 'arena' | 'partial';
   readonly start: number;
   /** What any step reaches, from `start` on. */
   readonly length: number;
@@ -93,6 +94,8 @@ export class Access {
   readonly #placed = new Map<number, Placed>();
   readonly #types = new Map<number, DType>();
   readonly #elements: Element[] = [];
+  /** Buffers whose binding holds nothing else and begins at a multiple of four elements, and its number. */
+  readonly #alone = new Map<number, number>();
 
   constructor(uses: readonly BufferUse[], depth: number, storage: Storage) {
     this.depth = depth;
@@ -120,8 +123,18 @@ export class Access {
         if (first !== 0) parts.push(String(first));
         this.#placed.set(buffer, { name: `b${k}`, element, start: parts.join(' + ') });
         this.#types.set(buffer, dtype);
+        const counts = [first, ...region.steps.map((bytes) => bytes / unit)];
+        if (group.uses.length === 1 && !use.written && counts.every((count) => count % 4 === 0)) {
+          this.#alone.set(buffer, k);
+        }
       }
     });
+  }
+
+  /** Whether the buffer, which is only read, may be declared as vectors of four floats. */
+  canBeVectors(buffer: number): boolean {
+    const k = this.#alone.get(buffer);
+    return k !== undefined && ['f32', 'f16'].includes(this.#elements[k]!);
   }
 
   dtype(buffer: number): DType {
@@ -136,11 +149,14 @@ export class Access {
     return this.#elements.includes('f16');
   }
 
-  declarations(): string[] {
-    return this.bindings.map(
-      ({ writable }, k) =>
-        `@group(0) @binding(${k}) var<storage, ${writable ? 'read_write' : 'read'}> b${k}: array<${this.#elements[k]!}>;`,
-    );
+  /** `vectors`: buffers that are read as such. */
+  declarations(vectors: ReadonlySet<number> = new Set()): string[] {
+    const wide = new Set([...vectors].map((buffer) => this.#alone.get(buffer)));
+    return this.bindings.map(({ writable }, k) => {
+      const element = this.#elements[k]!;
+      const type = wide.has(k) ? `vec4<${element}>` : element;
+      return `@group(0) @binding(${k}) var<storage, ${writable ? 'read_write' : 'read'}> b${k}: array<${type}>;`;
+    });
   }
 }
 
@@ -237,5 +253,5 @@ function joined(
 export const regionBytes = (elements: number, dtype: DType, layout: Layout): number =>
   elements * bytesOf(dtype, layout);
 
-/** Bytes of a binding: whole words, and one element at least, since empty ones are refused. */
-export const boundBytes = (length: number): number => Math.max(8, Math.ceil(length / 4) * 4);
+/** Bytes of a binding: whole vectors, and one at least, since empty ones are refused. Memory is rounded up further. */
+export const boundBytes = (length: number): number => Math.max(16, Math.ceil(length / 16) * 16);

@@ -48,7 +48,7 @@ it('the fastest variant is taken, measured once for each class of shapes, and ke
   const { asked, measure } = clock('large');
   const backend = await webgpu({ gpu: gpu(), autotune: { storage, measure } });
   close(await product(backend, 40), await product(cpu(), 40));
-  expect([...new Set(asked)].sort()).toEqual(['large', 'medium']);
+  expect([...new Set(asked)].sort()).toEqual(['large', 'medium', 'patches']);
   const [[key, value]] = [...storage.kept] as [[string, string]];
   expect(key).toMatch(/^hebb webgpu .*matmul float32 1x64x64x64$/);
   expect(value).toBe('large');
@@ -79,7 +79,7 @@ it('a software adapter measures nothing unless it is told to', async () => {
   await backend.dispose?.();
   const told = await spied({ autotune: true });
   await product(told.backend, 40);
-  expect(told.counts.asynchronous).toBe(2);
+  expect(told.counts.asynchronous).toBe(3);
   await told.backend.dispose?.();
 });
 

@@ -41,6 +41,7 @@ export class Shader {
   readonly #access: Access;
   readonly #helpers = new Set<string>();
   readonly #globals: string[] = [];
+  readonly #vectors = new Set<number>();
   #usesSubgroups = false;
 
   constructor(access: Access) {
@@ -67,7 +68,7 @@ export class Shader {
       const word = from(start, `2 * (${inBounds(index)})`);
       return `vec2<u32>(${name}[${word}], ${name}[${word} + 1])`;
     }
-    const word = `${name}[${from(start, inBounds(index))}]`;
+    const word = this.#element(buffer, index);
     const wanted = storedAs(scalar);
     const value = element === wanted ? word : `bitcast<${wanted}>(${word})`;
     return scalar === 'bool' ? `(${value} != 0u)` : value;
@@ -75,8 +76,30 @@ export class Shader {
 
   /** The element itself, of type f16. */
   loadHalf(buffer: number, index: string): string {
+    return this.#element(buffer, index);
+  }
+
+  #element(buffer: number, index: string): string {
     const { name, start } = this.#access.at(buffer);
-    return `${name}[${from(start, inBounds(index))}]`;
+    const at = from(start, inBounds(index));
+    return this.#vectors.has(buffer) ? `${name}[(${at}) / 4][(${at}) % 4]` : `${name}[${at}]`;
+  }
+
+  /**
+   * From here on the buffer is made of vectors, for `loadVector`; `false` where that cannot be, because its binding holds
+   * other things too or does not begin at a multiple of four elements.
+   */
+  asVectors(buffer: number): boolean {
+    if (!this.#access.canBeVectors(buffer)) return false;
+    this.#vectors.add(buffer);
+    return true;
+  }
+
+  /** Four elements from 4 * index on, as float32. */
+  loadVector(buffer: number, index: string): string {
+    const { name, start } = this.#access.at(buffer);
+    const vector = `${name}[${start === '' ? index : `(${start}) / 4 + ${index}`}]`;
+    return this.isHalf(buffer) ? `vec4<f32>(${vector})` : vector;
   }
 
   store(buffer: number, index: string, value: string): string {
@@ -139,7 +162,7 @@ export class Shader {
     return [
       ...(this.#access.usesHalves ? ['enable f16;'] : []),
       ...(this.#usesSubgroups ? ['enable subgroups;', 'requires subgroup_id;'] : []),
-      ...this.#access.declarations(),
+      ...this.#access.declarations(this.#vectors),
       ...steps,
       helperCode(this.#helpers),
       ...this.#globals,
