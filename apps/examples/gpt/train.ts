@@ -1,25 +1,11 @@
 /** Training on random windows of the text, and the loss on the held-out tenth. */
-import { compile, tensor } from '@hebb/core';
+import { compile } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
+import { nextTokenLoss, tokenWindows } from '@hebb/layers-transformer';
 import type { GPT } from '@hebb/layers-transformer';
-import { crossEntropy, decayGroups, withMode } from '@hebb/nn';
+import { decayGroups, withMode } from '@hebb/nn';
 import { seededUniform } from '@hebb/ops';
 import { AdamW, clipGradNorm } from '@hebb/train';
-
-/** Mean loss, in nats, of the characters 1.. of each row given those before. Shape: [rows, steps + 1]. */
-function lossOf(model: GPT, rows: Tensor): Tensor {
-  const steps = rows.shape[1]! - 1;
-  const logits = model.forward(rows.narrow(1, 0, steps));
-  const targets = rows.narrow(1, 1, steps).reshape([-1]);
-  return crossEntropy(logits.reshape([targets.size, model.vocabSize]), targets);
-}
-
-/** Windows of `length` characters that begin at the places given. */
-function windows(ids: Int32Array, places: readonly number[], length: number): Tensor {
-  const rows = new Int32Array(places.length * length);
-  places.forEach((at, row) => rows.set(ids.subarray(at, at + length), row * length));
-  return tensor(rows, { shape: [places.length, length] });
-}
 
 /** Loss on the text cut into windows side by side, at most `limit` of them. */
 export async function evaluate(
@@ -28,13 +14,13 @@ export async function evaluate(
   { rows, limit = Infinity }: { rows: number; limit?: number },
 ): Promise<number> {
   const length = model.contextLength + 1;
-  const run = compile((x: Tensor) => withMode(model, false, () => lossOf(model, x)));
+  const run = compile((x: Tensor) => withMode(model, false, () => nextTokenLoss(model, x)));
   const places: number[] = [];
   for (let at = 0; at + length <= ids.length; at += length - 1) places.push(at);
   const chosen = places.slice(0, limit);
   let [total, count] = [0, 0];
   for (let i = 0; i + rows <= chosen.length; i += rows) {
-    total += Number(await (await run(windows(ids, chosen.slice(i, i + rows), length))).item());
+    total += Number(await (await run(tokenWindows(ids, chosen.slice(i, i + rows), length))).item());
     count += 1;
   }
   run.dispose();
@@ -64,7 +50,7 @@ export async function train(model: GPT, ids: Int32Array, options: TrainOptions):
       ? (lr * (k + 1)) / warmUp
       : lr * (0.1 + 0.45 * (1 + Math.cos((Math.PI * (k - warmUp)) / (steps - warmUp))));
   const step = compile((batch: Tensor) => {
-    const loss = lossOf(model, batch);
+    const loss = nextTokenLoss(model, batch);
     optimizer.step(clipGradNorm(optimizer.gradients(loss), 1).grads);
     return loss;
   });
@@ -73,7 +59,7 @@ export async function train(model: GPT, ids: Int32Array, options: TrainOptions):
   for (let k = 0; k < steps; k++) {
     optimizer.lr = rate(k);
     const places = Array.from({ length: rows }, () => Math.floor(random() * (ids.length - length)));
-    const loss = Number(await (await step(windows(ids, places, length))).item());
+    const loss = Number(await (await step(tokenWindows(ids, places, length))).item());
     if (!Number.isFinite(loss)) throw new Error(`the loss is ${loss} at step ${k + 1}`);
     total += loss;
     count += 1;

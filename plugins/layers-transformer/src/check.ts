@@ -10,6 +10,16 @@ export function checkCount(layer: string, name: string, value: number): number {
   return value;
 }
 
+/** Positive whole numbers, by name. */
+export function checkCounts(layer: string, counts: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(counts)) checkCount(layer, name, value);
+}
+
+export function checkHeads(layer: string, width: number, heads: number, name = 'width'): void {
+  if (width % heads === 0) return;
+  fail(layer, `${name} does not divide among the heads`, String(width), `n · ${heads}`);
+}
+
 export function checkShare(layer: string, name: string, value: number): number {
   if (!(value >= 0 && value <= 1)) fail(layer, `${name} is a probability`, String(value), '0 to 1');
   return value;

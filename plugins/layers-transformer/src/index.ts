@@ -34,6 +34,7 @@ export type {
   CacheSizes,
   CacheState,
 } from './generation/cache.ts';
+export { nextTokenLoss, tokenWindows } from './models/causal.ts';
 export type { CausalCallOptions, CausalLM } from './models/causal.ts';
 export { GPT, GPTBlock, gptConfigOf, gptConfigs } from './models/gpt.ts';
 export type { GPTConfig } from './models/gpt.ts';

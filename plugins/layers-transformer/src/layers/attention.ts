@@ -14,7 +14,7 @@ import {
 import type { Generator, Shape, Tensor } from '@hebb/core';
 import { Linear, Module, Parameter, init } from '@hebb/nn';
 import { attentionWeights, linear, scaledDotProductAttention } from '@hebb/ops';
-import { checkCount, checkShare, howOf, typeOf } from '../check.ts';
+import { checkCount, checkHeads, checkShare, howOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import type { AttentionCache } from '../generation/cache.ts';
 import { joinHeads, splitHeads } from './heads.ts';
@@ -86,9 +86,7 @@ export class MultiheadAttention extends Module {
     const { bias = true, addBiasKv = false, addZeroAttn = false, batchFirst = false } = options;
     this.embedDim = checkCount(name, 'embedDim', embedDim);
     this.numHeads = checkCount(name, 'numHeads', numHeads);
-    if (embedDim % numHeads !== 0) {
-      fail(name, 'embedDim does not divide among the heads', String(embedDim), `n · ${numHeads}`);
-    }
+    checkHeads(name, embedDim, numHeads, 'embedDim');
     this.kdim = checkCount(name, 'kdim', options.kdim ?? embedDim);
     this.vdim = checkCount(name, 'vdim', options.vdim ?? embedDim);
     this.dropout = checkShare(name, 'dropout', options.dropout ?? 0);

@@ -2,16 +2,14 @@
 import { fail, formatShape, iota, ne, reshape } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { Dropout, Embedding, LayerNorm, Linear, Module, Parameter, init } from '@hebb/nn';
-import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
-import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
+import { checkCount, checkCounts, checkHeads, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import { activationOf } from '../layers/feed-forward.ts';
 import type { Activation } from '../layers/feed-forward.ts';
 import { joinHeads, splitHeads } from '../layers/heads.ts';
 import { requireIds } from './causal.ts';
-import { loadRenamed, numberOf } from './weights.ts';
-import type { Rename, Weights } from './weights.ts';
+import { PublishedModel, numberOf, setNormal } from './weights.ts';
 
 export interface BertConfig extends How {
   readonly vocabSize: number;
@@ -208,38 +206,26 @@ export function shownMask(
   return reshape(shown, [batch, 1, 1, steps]);
 }
 
-/** Normal weights of standard deviation 0.02, biases zero, as the model is published. */
-function setStartValues(model: Module, config: BertConfig): void {
-  for (const layer of model.modules()) {
-    if (!(layer instanceof Embedding || layer instanceof Linear)) continue;
-    layer.weight = new Parameter(init.normal(layer.weight.shape, { std: 0.02, ...howOf(config) }));
-    if (layer instanceof Linear && layer.bias) {
-      layer.bias = new Parameter(init.zeros(layer.bias.shape, typeOf(config)));
-    }
+/**
+ * The own name of an entry of Hugging Face's files: with the older names of normalisations, and without the heads of
+ * tasks other than `own`.
+ */
+function bertName(published: string, prefix: string, own?: RegExp): string | undefined {
+  const name = published
+    .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
+    .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
+  if (name.endsWith('position_ids') || /^cls\.predictions\.decoder\./.test(name)) return undefined;
+  if (/^(cls\.|classifier\.|qa_outputs\.)/.test(name)) {
+    return own?.test(name) === true ? name : undefined;
   }
-}
-
-/** Names of Hugging Face's files: with the older names of normalisations, and the heads of other tasks. */
-function renamed(prefix: string, own: RegExp): Rename {
-  return (given) => {
-    const name = given
-      .replace(/LayerNorm\.gamma$/, 'LayerNorm.weight')
-      .replace(/LayerNorm\.beta$/, 'LayerNorm.bias');
-    if (name.endsWith('position_ids') || name === 'cls.predictions.decoder.weight')
-      return undefined;
-    if (name === 'cls.predictions.decoder.bias') return undefined;
-    const head = /^(cls\.|classifier\.|qa_outputs\.)/.test(name);
-    if (head) return own.test(name) ? name : undefined;
-    const body = name.replace(/^bert\./, '');
-    return `${prefix}${body}`;
-  };
+  return `${prefix}${name.replace(/^bert\./, '')}`;
 }
 
 /**
  * The encoder alone. Shape: ids [N, T] integers -> [sequence [N, T, width], pooled [N, width]]; pooled is
  * `undefined` without the pooling layer.
  */
-export class BertModel extends Module {
+export class BertModel extends PublishedModel {
   readonly config: BertConfig;
   readonly embeddings: Embeddings;
   readonly encoder: Encoder;
@@ -248,23 +234,13 @@ export class BertModel extends Module {
   constructor(config: BertConfig, { pooler = true }: { pooler?: boolean } = {}) {
     super();
     const { vocabSize, contextLength, layers, heads, width } = config;
-    for (const [name, value] of Object.entries({
-      vocabSize,
-      contextLength,
-      layers,
-      heads,
-      width,
-    })) {
-      checkCount('BertModel', name, value);
-    }
-    if (width % heads !== 0) {
-      fail('BertModel', 'width does not divide among the heads', String(width), `n · ${heads}`);
-    }
+    checkCounts('BertModel', { vocabSize, contextLength, layers, heads, width });
+    checkHeads('BertModel', width, heads);
     this.config = config;
     this.embeddings = new Embeddings(config);
     this.encoder = new Encoder(config);
     this.pooler = pooler ? new Pooler(config) : undefined;
-    setStartValues(this, config);
+    setNormal(this, config);
   }
   forward(
     ids: Tensor,
@@ -275,15 +251,9 @@ export class BertModel extends Module {
     const sequence = this.encoder.forward(this.embeddings.forward(ids, segments), mask);
     return [sequence, this.pooler?.forward(sequence)];
   }
-  /** Takes weights as Hugging Face stores them, heads of tasks left out. Throws with all names that differ. */
-  loadHuggingFace(weights: Weights, options: LoadOptions = {}): LoadReport {
-    const rename = renamed('', /^$/);
-    const pooled = this.pooler !== undefined;
-    const own: Rename = (given) => {
-      const name = rename(given);
-      return !pooled && name?.startsWith('pooler.') ? undefined : name;
-    };
-    return loadRenamed(this, weights, own, options);
+  protected ownName(published: string): string | undefined {
+    const name = bertName(published, '');
+    return this.pooler === undefined && name?.startsWith('pooler.') === true ? undefined : name;
   }
 }
 
@@ -327,32 +297,27 @@ class Heads extends Module {
 }
 
 /** Which word stands at each place. Shape: ids [N, T] integers -> logits [N, T, vocabSize]. */
-export class BertForMaskedLM extends Module {
+export class BertForMaskedLM extends PublishedModel {
   readonly bert: BertModel;
   readonly cls: Heads;
   constructor(config: BertConfig) {
     super();
     this.bert = new BertModel(config, { pooler: false });
     this.cls = new Heads(config);
-    setStartValues(this.cls, config);
+    setNormal(this.cls, config);
   }
   forward(ids: Tensor, options: BertCallOptions = {}): Tensor {
     const [sequence] = this.bert.forward(ids, options);
     return this.cls.forward(sequence, this.bert.embeddings.wordEmbeddings.weight.value);
   }
-  /** Takes weights as Hugging Face stores them. Throws with all names that differ. */
-  loadHuggingFace(weights: Weights, options: LoadOptions = {}): LoadReport {
-    const rename = renamed('bert.', /^cls\.predictions\./);
-    const own: Rename = (given) => {
-      const name = rename(given);
-      return name?.startsWith('bert.pooler.') ? undefined : name;
-    };
-    return loadRenamed(this, weights, own, options);
+  protected ownName(published: string): string | undefined {
+    const name = bertName(published, 'bert.', /^cls\.predictions\./);
+    return name?.startsWith('bert.pooler.') === true ? undefined : name;
   }
 }
 
 /** Classes of whole sequences, from the first token. Shape: ids [N, T] integers -> logits [N, classes]. */
-export class BertForSequenceClassification extends Module {
+export class BertForSequenceClassification extends PublishedModel {
   readonly bert: BertModel;
   readonly dropout: Dropout;
   readonly classifier: Linear;
@@ -363,15 +328,14 @@ export class BertForSequenceClassification extends Module {
     this.classifier = new Linear(config.width, checkCount('Bert', 'numClasses', numClasses), {
       ...howOf(config),
     });
-    setStartValues(this.classifier, config);
+    setNormal(this.classifier, config);
   }
   forward(ids: Tensor, options: BertCallOptions = {}): Tensor {
     const [, pooled] = this.bert.forward(ids, options);
     return this.classifier.forward(this.dropout.forward(pooled!));
   }
-  /** Takes weights as Hugging Face stores them. Throws with all names that differ. */
-  loadHuggingFace(weights: Weights, options: LoadOptions = {}): LoadReport {
-    return loadRenamed(this, weights, renamed('bert.', /^classifier\./), options);
+  protected ownName(published: string): string | undefined {
+    return bertName(published, 'bert.', /^classifier\./);
   }
 }
 

@@ -1,7 +1,8 @@
 /** What models that give the next token have in common. */
-import { fail, formatShape, isInteger } from '@hebb/core';
+import { fail, formatShape, isInteger, tensor } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import type { Module } from '@hebb/nn';
+import { crossEntropy } from '@hebb/ops';
 import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 
 /** A language model: GPT, Llama, or one of your own. */
@@ -62,4 +63,35 @@ export function stepAt(x: Tensor, index: Tensor | undefined): Tensor {
 export function withoutSteps(logits: Tensor, index: Tensor | undefined): Tensor {
   if (index === undefined) return logits;
   return logits.reshape([logits.shape[0]!, logits.shape[2]!]);
+}
+
+/**
+ * Mean loss, in nats, of the tokens 1, 2, ... of each row given those before: what a language model learns from.
+ * Shape: rows integers [N, T + 1] -> [].
+ */
+export function nextTokenLoss(model: CausalLM, rows: Tensor): Tensor {
+  if (rows.rank !== 2 || rows.shape[1]! < 2) {
+    fail('nextTokenLoss', 'rows do not fit', formatShape(rows.shape), '[N, T], T at least 2');
+  }
+  const steps = rows.shape[1]! - 1;
+  const logits = model.forward(rows.narrow(1, 0, steps));
+  const targets = rows.narrow(1, 1, steps).reshape([-1]);
+  return crossEntropy(logits.reshape([targets.size, model.vocabSize]), targets);
+}
+
+/** Rows to learn from: `length` tokens from each of the places on. Shape: int32 [places, length]. */
+export function tokenWindows(ids: Int32Array, places: readonly number[], length: number): Tensor {
+  const rows = new Int32Array(places.length * length);
+  places.forEach((at, row) => {
+    if (at < 0 || at + length > ids.length) {
+      fail(
+        'tokenWindows',
+        'a window is not in the text',
+        `${at} to ${at + length}`,
+        `${ids.length} tokens`,
+      );
+    }
+    rows.set(ids.subarray(at, at + length), row * length);
+  });
+  return tensor(rows, { shape: [places.length, length] });
 }

@@ -1,10 +1,9 @@
 /** GPT. Radford et al. 2019, Language Models are Unsupervised Multitask Learners. Names are those of GPT-2. */
 import { fail, iota } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Dropout, Embedding, LayerNorm, Linear, Module, init, Parameter } from '@hebb/nn';
-import type { LoadOptions, LoadReport } from '@hebb/nn';
+import { Dropout, Embedding, LayerNorm, Linear, Module } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
-import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
+import { checkCounts, checkHeads, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 import { activationOf } from '../layers/feed-forward.ts';
@@ -12,8 +11,7 @@ import type { Activation } from '../layers/feed-forward.ts';
 import { joinHeads, splitProjections } from '../layers/heads.ts';
 import { requireIds, stepAt, withoutSteps } from './causal.ts';
 import type { CausalCallOptions, CausalLM } from './causal.ts';
-import { loadRenamed, numberOf } from './weights.ts';
-import type { Weights } from './weights.ts';
+import { PublishedModel, numberOf, setNormal } from './weights.ts';
 
 export interface GPTConfig extends How {
   readonly vocabSize: number;
@@ -113,7 +111,7 @@ export class GPTBlock extends Module {
  * Weights of linear layers are [out, in]; `loadHuggingFace` turns those of a GPT-2 file.
  * Shape: ids [N, T] integers -> logits [N, T, vocabSize].
  */
-export class GPT extends Module implements CausalLM {
+export class GPT extends PublishedModel implements CausalLM {
   readonly config: GPTConfig;
   readonly wte: Embedding;
   readonly wpe: Embedding;
@@ -125,18 +123,8 @@ export class GPT extends Module implements CausalLM {
   constructor(config: GPTConfig) {
     super();
     const { vocabSize, contextLength, layers, heads, width, dropout = 0 } = config;
-    for (const [name, value] of Object.entries({
-      vocabSize,
-      contextLength,
-      layers,
-      heads,
-      width,
-    })) {
-      checkCount('GPT', name, value);
-    }
-    if (width % heads !== 0) {
-      fail('GPT', 'width does not divide among the heads', String(width), `n · ${heads}`);
-    }
+    checkCounts('GPT', { vocabSize, contextLength, layers, heads, width });
+    checkHeads('GPT', width, heads);
     this.config = config;
     const how = howOf(config);
     this.wte = new Embedding(vocabSize, width, how);
@@ -146,23 +134,9 @@ export class GPT extends Module implements CausalLM {
     this.lnF = new LayerNorm(width, { eps: config.eps ?? 1e-5, ...typeOf(config) });
     const tied = config.tiedHead ?? true;
     this.lmHead = tied ? undefined : new Linear(width, vocabSize, { bias: false, ...how });
-    this.#start();
-  }
-
-  #start(): void {
-    const how = howOf(this.config);
-    const ends = new Set(this.h.flatMap(({ attn, mlp }) => [attn.cProj, mlp.cProj]));
-    const std = 0.02;
-    for (const layer of this.modules()) {
-      if (layer instanceof Embedding) {
-        layer.weight = new Parameter(init.normal(layer.weight.shape, { std, ...how }));
-      } else if (layer instanceof Linear) {
-        const scale = ends.has(layer) ? 1 / Math.sqrt(2 * this.config.layers) : 1;
-        layer.weight = new Parameter(init.normal(layer.weight.shape, { std: std * scale, ...how }));
-        if (layer.bias)
-          layer.bias = new Parameter(init.zeros(layer.bias.shape, typeOf(this.config)));
-      }
-    }
+    const ends = new Set<unknown>(this.h.flatMap(({ attn, mlp }) => [attn.cProj, mlp.cProj]));
+    const end = 0.02 / Math.sqrt(2 * layers);
+    setNormal(this, config, (layer) => (ends.has(layer) ? end : 0.02));
   }
 
   get vocabSize(): number {
@@ -187,22 +161,15 @@ export class GPT extends Module implements CausalLM {
     return withoutSteps(logits, last);
   }
 
-  /**
-   * Takes GPT-2's weights as Hugging Face stores them: with or without `transformer.` in front, linear
-   * weights [in, out], masks as buffers. Throws with all names that are missing or too much.
-   */
-  loadHuggingFace(weights: Weights, options: LoadOptions = {}): LoadReport {
-    const tied = this.lmHead === undefined;
-    return loadRenamed(
-      this,
-      weights,
-      (given) => {
-        const name = given.replace(/^transformer\./, '');
-        if (/^h\.\d+\.attn\.(bias|masked_bias)$/.test(name)) return undefined;
-        return tied && name === 'lm_head.weight' ? undefined : name;
-      },
-      { ...options, turned: (name) => /\.(c_attn|c_proj|c_fc)\.weight$/.test(name) },
-    );
+  /** With or without `transformer.` in front, masks as buffers. */
+  protected ownName(published: string): string | undefined {
+    const name = published.replace(/^transformer\./, '');
+    if (/^h\.\d+\.attn\.(bias|masked_bias)$/.test(name)) return undefined;
+    return this.lmHead === undefined && name === 'lm_head.weight' ? undefined : name;
+  }
+  /** GPT-2 has linear weights [in, out]. */
+  protected override isTurned(name: string): boolean {
+    return /\.(c_attn|c_proj|c_fc)\.weight$/.test(name);
   }
 }
 

@@ -4,10 +4,9 @@
  */
 import { fail, iota } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
-import { Embedding, Linear, Module, RMSNorm, init, Parameter } from '@hebb/nn';
-import type { LoadOptions, LoadReport } from '@hebb/nn';
+import { Embedding, Linear, Module, RMSNorm } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
-import { checkCount, howOf, typeOf } from '../check.ts';
+import { checkCount, checkCounts, howOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 import { SwiGLU } from '../layers/feed-forward.ts';
@@ -15,8 +14,7 @@ import { joinHeads, splitHeads } from '../layers/heads.ts';
 import { RotaryPositions } from '../layers/positions.ts';
 import { requireIds, stepAt, withoutSteps } from './causal.ts';
 import type { CausalCallOptions, CausalLM } from './causal.ts';
-import { loadRenamed, numberOf } from './weights.ts';
-import type { Weights } from './weights.ts';
+import { PublishedModel, numberOf, setNormal } from './weights.ts';
 
 export interface LlamaConfig extends How {
   readonly vocabSize: number;
@@ -100,7 +98,7 @@ export class LlamaBlock extends Module {
 }
 
 /** Shape: ids [N, T] integers -> logits [N, T, vocabSize]. */
-export class Llama extends Module implements CausalLM {
+export class Llama extends PublishedModel implements CausalLM {
   readonly config: LlamaConfig;
   readonly embedTokens: Embedding;
   readonly layers: readonly LlamaBlock[];
@@ -110,8 +108,7 @@ export class Llama extends Module implements CausalLM {
   constructor(config: LlamaConfig) {
     super();
     const { vocabSize, contextLength, layers, heads, kvHeads = heads, width, hidden } = config;
-    const counts = { vocabSize, contextLength, layers, heads, kvHeads, width, hidden };
-    for (const [name, value] of Object.entries(counts)) checkCount('Llama', name, value);
+    checkCounts('Llama', { vocabSize, contextLength, layers, heads, kvHeads, width, hidden });
     if (heads % kvHeads !== 0) {
       fail('Llama', 'heads do not divide among kvHeads', `${heads}, ${kvHeads}`);
     }
@@ -123,14 +120,7 @@ export class Llama extends Module implements CausalLM {
     this.norm = new RMSNorm(width, { eps: config.eps ?? 1e-5, ...typeOf(config) });
     const tied = config.tiedHead ?? false;
     this.lmHead = tied ? undefined : new Linear(width, vocabSize, { bias: false, ...how });
-    for (const layer of this.modules()) {
-      if (layer instanceof Embedding || layer instanceof Linear) {
-        layer.weight = new Parameter(init.normal(layer.weight.shape, { std: 0.02, ...how }));
-      }
-      if (layer instanceof Linear && layer.bias) {
-        layer.bias = new Parameter(init.zeros(layer.bias.shape, typeOf(config)));
-      }
-    }
+    setNormal(this, config);
   }
 
   get vocabSize(): number {
@@ -156,19 +146,11 @@ export class Llama extends Module implements CausalLM {
     return withoutSteps(logits, last);
   }
 
-  /** Takes weights as Hugging Face stores them. Throws with all names that are missing or too much. */
-  loadHuggingFace(weights: Weights, options: LoadOptions = {}): LoadReport {
-    const tied = this.lmHead === undefined;
-    return loadRenamed(
-      this,
-      weights,
-      (given) => {
-        const name = given.replace(/^model\./, '');
-        if (name.endsWith('rotary_emb.inv_freq')) return undefined;
-        return tied && name === 'lm_head.weight' ? undefined : name;
-      },
-      options,
-    );
+  /** With or without `model.` in front. */
+  protected ownName(published: string): string | undefined {
+    const name = published.replace(/^model\./, '');
+    if (name.endsWith('rotary_emb.inv_freq')) return undefined;
+    return this.lmHead === undefined && name === 'lm_head.weight' ? undefined : name;
   }
 }
 

@@ -21,9 +21,8 @@ import {
 } from '@hebb/core';
 import type { Tensor } from '@hebb/core';
 import { Dropout, Embedding, Linear, Module, RMSNorm, init, Parameter } from '@hebb/nn';
-import type { LoadOptions, LoadReport } from '@hebb/nn';
 import { linear, scaledDotProductAttention } from '@hebb/ops';
-import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
+import { checkCounts, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import type { AttentionCache, CacheSizes } from '../generation/cache.ts';
 import { activationOf } from '../layers/feed-forward.ts';
@@ -32,8 +31,7 @@ import { shownMask } from './bert.ts';
 import { requireIds, stepAt, withoutSteps } from './causal.ts';
 import type { CausalCallOptions } from './causal.ts';
 import type { EncoderDecoderLM, ShownSource, SourceKeys } from './source.ts';
-import { loadRenamed, numberOf } from './weights.ts';
-import type { Weights } from './weights.ts';
+import { PublishedModel, numberOf } from './weights.ts';
 
 export interface T5Config extends How {
   readonly vocabSize: number;
@@ -290,7 +288,7 @@ export interface T5CallOptions {
  * the published models. Shape: ids [N, S], decoderIds [N, T] integers -> logits
  * [N, T, vocabSize].
  */
-export class T5 extends Module implements EncoderDecoderLM {
+export class T5 extends PublishedModel implements EncoderDecoderLM {
   readonly config: T5Config;
   readonly startToken: number;
   readonly shared: Embedding;
@@ -301,9 +299,7 @@ export class T5 extends Module implements EncoderDecoderLM {
   constructor(config: T5Config) {
     super();
     const { vocabSize, layers, heads, width, hidden } = config;
-    for (const [name, value] of Object.entries({ vocabSize, layers, heads, width, hidden })) {
-      checkCount('T5', name, value);
-    }
+    checkCounts('T5', { vocabSize, layers, heads, width, hidden });
     const { buckets = 32, maxDistance = 128 } = config;
     if (buckets % 4 !== 0 || maxDistance <= buckets / 2) {
       fail(
@@ -373,21 +369,12 @@ export class T5 extends Module implements EncoderDecoderLM {
     return this.decode(decoderIds, this.encode(ids, options), options);
   }
 
-  /** Takes weights as Hugging Face stores them. Throws with all names that are missing or too much. */
-  loadHuggingFace(weights: Weights, options: LoadOptions = {}): LoadReport {
-    const tied = this.lmHead === undefined;
-    return loadRenamed(
-      this,
-      weights,
-      (name) => {
-        if (/^(encoder|decoder)\.embed_tokens\.weight$/.test(name)) return undefined;
-        if (tied && name === 'lm_head.weight') return undefined;
-        // A leftover of the published files that no version of the model reads.
-        if (name.includes('EncDecAttention.relative_attention_bias')) return undefined;
-        return name;
-      },
-      options,
-    );
+  protected ownName(published: string): string | undefined {
+    if (/^(encoder|decoder)\.embed_tokens\.weight$/.test(published)) return undefined;
+    if (this.lmHead === undefined && published === 'lm_head.weight') return undefined;
+    // A leftover of the published files that no version of the model reads.
+    if (published.includes('EncDecAttention.relative_attention_bias')) return undefined;
+    return published;
   }
 }
 

@@ -12,7 +12,7 @@ import {
   Sequential,
   init,
 } from '@hebb/nn';
-import { checkCount, howOf, sourceOf, typeOf } from '../check.ts';
+import { checkCounts, howOf, sourceOf, typeOf } from '../check.ts';
 import type { How } from '../check.ts';
 import { MultiheadAttention } from '../layers/attention.ts';
 
@@ -109,9 +109,7 @@ export class VisionTransformer extends Module {
     super();
     const { imageSize, patchSize, layers, width, numClasses = 1000, inChannels = 3 } = config;
     const counts = { imageSize, patchSize, layers, width, numClasses, inChannels };
-    for (const [name, value] of Object.entries(counts)) {
-      checkCount('VisionTransformer', name, value);
-    }
+    checkCounts('VisionTransformer', counts);
     if (imageSize % patchSize !== 0) {
       fail(
         'VisionTransformer',

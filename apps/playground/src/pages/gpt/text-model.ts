@@ -1,10 +1,10 @@
 /** A GPT over the characters of a text, and its training on random windows of it. */
-import { compile, tensor } from '@hebb/core';
+import { compile } from '@hebb/core';
 import type { Compiled, Tensor } from '@hebb/core';
 import { Vocabulary, characters } from '@hebb/data';
-import { GPT } from '@hebb/layers-transformer';
+import { GPT, nextTokenLoss, tokenWindows } from '@hebb/layers-transformer';
 import type { GPTConfig } from '@hebb/layers-transformer';
-import { crossEntropy, decayGroups, withMode } from '@hebb/nn';
+import { decayGroups, withMode } from '@hebb/nn';
 import { seededUniform } from '@hebb/ops';
 import { AdamW, clipGradNorm } from '@hebb/train';
 
@@ -26,20 +26,6 @@ export const vocabularyWith = (tokens: readonly string[]): Vocabulary =>
 
 export function textModel(vocabulary: Vocabulary, size: TextSize): TextModel {
   return { model: new GPT({ vocabSize: vocabulary.size, ...size }), vocabulary };
-}
-
-/** Mean loss, in nats, of the characters 1.. of each row given those before. Shape: [rows, steps + 1]. */
-function lossOf(model: GPT, rows: Tensor): Tensor {
-  const steps = rows.shape[1]! - 1;
-  const logits = model.forward(rows.narrow(1, 0, steps));
-  const targets = rows.narrow(1, 1, steps).reshape([-1]);
-  return crossEntropy(logits.reshape([targets.size, model.vocabSize]), targets);
-}
-
-function windows(ids: Int32Array, places: readonly number[], length: number): Tensor {
-  const rows = new Int32Array(places.length * length);
-  places.forEach((at, row) => rows.set(ids.subarray(at, at + length), row * length));
-  return tensor(rows, { shape: [places.length, length] });
 }
 
 export interface TextTrainingOptions {
@@ -84,15 +70,18 @@ export class TextTraining {
     this.#optimizer = optimizer;
     this.#step = compile(
       (batch: Tensor) => {
-        const loss = withMode(model, true, () => lossOf(model, batch));
+        const loss = withMode(model, true, () => nextTokenLoss(model, batch));
         optimizer.step(clipGradNorm(optimizer.gradients(loss), 1).grads);
         return loss;
       },
       { name: 'text step' },
     );
-    this.#measure = compile((batch: Tensor) => withMode(model, false, () => lossOf(model, batch)), {
-      name: 'text loss',
-    });
+    this.#measure = compile(
+      (batch: Tensor) => withMode(model, false, () => nextTokenLoss(model, batch)),
+      {
+        name: 'text loss',
+      },
+    );
   }
 
   get lr(): number {
@@ -118,7 +107,7 @@ export class TextTraining {
     const length = this.#model.contextLength + 1;
     const most = ids.length - length + 1;
     const places = Array.from({ length: this.#rows }, () => Math.floor(this.#random() * most));
-    const batch = windows(ids, places, length);
+    const batch = tokenWindows(ids, places, length);
     const loss = await fn(batch);
     const value = Number(await loss.item());
     loss.dispose();
