@@ -7,31 +7,13 @@ import {
 } from '@hebb/conformance/browser';
 import { encodeModel, makeGraph, makeModel, makeNode, makeValueInfo } from '@hebb/onnx';
 import type { Browser, Page } from 'playwright-core';
-import { accessibility, buildSite, choose, pageWidth, shoot, visit } from './site.ts';
+import { buildSite, choose, eventually, expectForAll, has, number, press } from './site.ts';
+import { shoot, standing, until, visit } from './site.ts';
 import type { Built } from './site.ts';
 
 const there = (await chromiumPath()) !== undefined;
 const inBrowser = there ? describe : describe.skip;
 
-/** A number of the page; NaN while there is none. */
-async function number(page: Page, name: string): Promise<number> {
-  const text = await page.locator('.readout', { hasText: name }).locator('dd').textContent();
-  return Number(text!.replace(/[,%]/g, '').trim().replace('–', 'NaN'));
-}
-async function until(
-  page: Page,
-  name: string,
-  wanted: (value: number) => boolean,
-): Promise<number> {
-  for (;;) {
-    const value = await number(page, name);
-    if (wanted(value)) return value;
-    // Ends with the test's time limit.
-    await page.waitForTimeout(50);
-  }
-}
-const press = (page: Page, name: string): Promise<void> =>
-  page.getByRole('button', { name, exact: true }).click();
 const slide = async (page: Page, name: string, value: number): Promise<void> => {
   await page.getByRole('slider', { name }).fill(String(value));
 };
@@ -42,11 +24,12 @@ const picture = (page: Page, selector: string): Promise<string> =>
     .locator(selector)
     .first()
     .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
-async function changed(page: Page, selector: string, before: string): Promise<void> {
-  while ((await picture(page, selector)) === before) await page.waitForTimeout(50);
-}
-const alert = (page: Page): Promise<string | null> =>
-  page.locator('.alert p').first().textContent();
+const changed = (page: Page, selector: string, before: string): Promise<string> =>
+  eventually(
+    page,
+    () => picture(page, selector),
+    (now) => now !== before,
+  );
 
 const chain = (op: string): Uint8Array =>
   encodeModel(
@@ -81,7 +64,6 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       const visited = await visit(browser, built.isolated, name, {
         viewport: { width, height: 900 },
       });
-      visited.page.setDefaultTimeout(60_000);
       if (backend === 'WebGPU') await choose(visited.page, backend);
       return visited;
     };
@@ -98,21 +80,19 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       await until(page, 'Test accuracy', (share) => share >= 90);
       await press(page, 'Pause training');
       expect(await number(page, 'Training loss')).toBeLessThan(loss);
-      expect(await picture(page, '.plane')).not.toBe(untrained);
+      await changed(page, '.plane', untrained);
       await shoot(page, `toy-${backend.toLowerCase()}`);
-      const stopped = await number(page, 'Batches');
-      await page.waitForTimeout(200);
-      expect(await number(page, 'Batches')).toBe(stopped);
+      await standing(page, () => number(page, 'Batches'));
       if (!gpu) {
         // The network starts over with what is added; its own pictures appear.
-        expect(await page.locator('canvas.unit').count()).toBe(7);
+        await has(page, 'canvas.unit', 7);
         await press(page, 'Add layer');
         await press(page, 'Add a unit to layer 1');
         await page.getByRole('checkbox', { name: 'x²' }).check({ force: true });
         await until(page, 'Batches', (n) => n === 0);
-        expect(await page.locator('canvas.unit').count()).toBe(11);
+        await has(page, 'canvas.unit', 11);
         await press(page, 'Remove layer');
-        expect(await page.locator('canvas.unit').count()).toBe(8);
+        await has(page, 'canvas.unit', 8);
         await field(page, 'Activation').selectOption('relu');
         await field(page, 'Regularisation').selectOption('l2');
         await slide(page, 'Learning rate', -1);
@@ -129,9 +109,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
         await page.getByRole('status').getByText('A negative point: 2 in all.').waitFor();
         await press(page, 'Reset');
         await until(page, 'Batches', (n) => n === 0);
-        expect(await accessibility(page)).toEqual([]);
-        await page.setViewportSize({ width: 320, height: 700 });
-        expect(await pageWidth(page)).toBeLessThanOrEqual(320);
+        await expectForAll(page);
       }
       expect(problems).toEqual([]);
       await close();
@@ -145,10 +123,10 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       await until(page, 'Updates', (n) => n >= (gpu ? 20 : 400));
       await press(page, 'Pause the contest');
       expect(await number(page, 'Generator’s loss')).toBeGreaterThan(0);
-      expect(await picture(page, '.drawn canvas')).not.toBe(before);
-      const here = await picture(page, '.drawn canvas');
+      await changed(page, '.drawn canvas', before);
+      const here = await standing(page, () => picture(page, '.drawn canvas'));
       await slide(page, 'Place on the way', 20);
-      expect(await picture(page, '.drawn canvas')).not.toBe(here);
+      await changed(page, '.drawn canvas', here);
       await shoot(page, `gan-cloud-${backend.toLowerCase()}`);
       if (!gpu) {
         await field(page, 'Batch size').selectOption('16');
@@ -164,9 +142,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
         await press(page, 'Other ends');
         await changed(page, '.strip', strip);
         await shoot(page, 'gan-faces');
-        expect(await accessibility(page)).toEqual([]);
-        await page.setViewportSize({ width: 320, height: 700 });
-        expect(await pageWidth(page)).toBeLessThanOrEqual(320);
+        await expectForAll(page);
       }
       expect(problems).toEqual([]);
       await close();
@@ -178,7 +154,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       const length = async (): Promise<number> => (await sheet.textContent())!.length;
       const written = async (more: number): Promise<void> => {
         const before = await length();
-        while ((await length()) < before + more) await page.waitForTimeout(50);
+        await eventually(page, length, (now) => now >= before + more);
       };
       await page.getByText('354,240 parameters').waitFor();
       await slide(page, 'Characters a second', 200);
@@ -186,9 +162,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       await written(gpu ? 10 : 300);
       await press(page, 'Stop');
       await page.getByText(/Block 1, head 1: the last character looks at/).waitFor();
-      const stopped = await length();
-      await page.waitForTimeout(200);
-      expect(await length()).toBe(stopped);
+      await standing(page, length);
       expect(await sheet.textContent()).toMatch(/^ROMEO:\n/);
       const likeliest = await page.locator('.bar-text').first().textContent();
       expect(Number.parseFloat(likeliest!)).toBeGreaterThan(3);
@@ -200,7 +174,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
         await slide(page, 'Only the likeliest', 1);
         await page.getByLabel('It begins with').fill('naïve €');
         await press(page, 'Write');
-        expect(await alert(page)).toContain('has never seen “ï”, “€”');
+        await page.locator('.alert p').getByText('has never seen “ï”, “€”').waitFor();
         await press(page, 'Close');
         await field(page, 'Model').selectOption('own');
         await page.getByLabel('It begins with').fill('one and');
@@ -217,9 +191,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
         await page.getByLabel('Text to learn from').blur();
         await page.getByText('at least 98 are needed').waitFor();
         await press(page, 'Close');
-        expect(await accessibility(page)).toEqual([]);
-        await page.setViewportSize({ width: 320, height: 700 });
-        expect(await pageWidth(page)).toBeLessThanOrEqual(320);
+        await expectForAll(page);
       }
       expect(problems).toEqual([]);
       await close();
@@ -234,7 +206,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
         await upload(page, 'strange.onnx', chain('Teleport'));
         await heading('strange.onnx').waitFor();
         await page.locator('.problem', { hasText: 'not run: Teleport' }).waitFor();
-        expect(await page.locator('.graph .box').count()).toBe(4);
+        await has(page, '.graph .box', 4);
         expect(await page.getByRole('button', { name: 'Run', exact: true }).isVisible()).toBe(
           false,
         );
@@ -242,7 +214,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       }
       await upload(page, 'good.onnx', chain('Relu'));
       await heading('good.onnx').waitFor();
-      expect(await page.locator('.graph .box').count()).toBe(4);
+      await has(page, '.graph .box', 4);
       await page.locator('.graph .box', { hasText: 'Softmax' }).click();
       expect(await page.locator('.detail').textContent()).toContain('→ y: float32[n,3]');
       await page.getByLabel('Size of axis 1 of x, n').fill('2');
@@ -259,7 +231,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
       const times = page.getByRole('region', { name: 'Time by node' });
       await times.waitFor();
       expect(await times.locator('tbody tr').count()).toBe(2);
-      expect(await page.locator('.graph .timed').count()).toBe(2);
+      await has(page, '.graph .timed', 2);
       if (!gpu) {
         await press(page, 'a digit reader');
         await heading('digits.onnx').waitFor();
@@ -268,9 +240,7 @@ inBrowser(`the pages${there ? '' : ` ${noChromium}`}`, () => {
         await press(page, 'Time each operator');
         await page.getByText(/nodes fused/).waitFor();
         await shoot(page, 'inspect');
-        expect(await accessibility(page)).toEqual([]);
-        await page.setViewportSize({ width: 320, height: 700 });
-        expect(await pageWidth(page)).toBeLessThanOrEqual(320);
+        await expectForAll(page);
       } else await shoot(page, 'inspect-webgpu');
       expect(problems).toEqual([]);
       await close();

@@ -218,7 +218,7 @@ inBrowser(`every page${there ? '' : ` ${noChromium}`}`, () => {
       });
       const page = await browser.newPage();
       await page.goto(url);
-      await page.getByText(/^Computes on WebAssembly, \d+ threads\.$/).waitFor();
+      await page.getByText(/^Computes on WebAssembly, \d+ threads?\.$/).waitFor();
       expect(await page.evaluate('crossOriginIsolated')).toBe(true);
       await page.close();
     } finally {

@@ -74,7 +74,8 @@ export async function visit(
     const url = request.url();
     if (!url.startsWith(site.url) && !/^(blob|data):/.test(url)) problems.push(url);
   });
-  page.setDefaultTimeout(60_000);
+  // Less than a test has, to say what it waited for.
+  page.setDefaultTimeout(150_000);
   await page.goto(`${site.url}/#/${name}`);
   await page.getByText(/^Computes on /).waitFor();
   return { page, problems, close: () => context.close() };
@@ -85,6 +86,62 @@ export async function choose(page: Page, backend: 'WASM' | 'WebGPU'): Promise<vo
   await page.getByRole('radio', { name: backend }).check({ force: true });
   const name = backend === 'WASM' ? 'WebAssembly' : 'WebGPU';
   await page.getByText(new RegExp(`^Computes on ${name}`)).waitFor();
+}
+
+/** A number of a readout; NaN while there is none. */
+export async function number(page: Page, name: string): Promise<number> {
+  const text = await page.locator('.readout', { hasText: name }).locator('dd').textContent();
+  return Number(text!.replace(/[,%]/g, '').trim().replace('–', 'NaN'));
+}
+
+/** Asks again until the answer is wanted; ends with the test's time limit. */
+export async function eventually<T>(
+  page: Page,
+  ask: () => Promise<T>,
+  wanted: (value: T) => boolean,
+): Promise<T> {
+  for (;;) {
+    const value = await ask();
+    if (wanted(value)) return value;
+    await page.waitForTimeout(50);
+  }
+}
+
+/** Waits until a number of a readout is as wanted. */
+export const until = (
+  page: Page,
+  name: string,
+  wanted: (value: number) => boolean,
+): Promise<number> => eventually(page, () => number(page, name), wanted);
+
+/** Waits until what was told to stop stands still: the same for most of a second. */
+export async function standing<T>(page: Page, ask: () => Promise<T>): Promise<T> {
+  let value = await ask();
+  for (let same = 0; same < 4;) {
+    await page.waitForTimeout(200);
+    const now = await ask();
+    same = now === value ? same + 1 : 0;
+    value = now;
+  }
+  return value;
+}
+
+/** Waits until there are so many elements of that kind. */
+export const has = (page: Page, selector: string, count: number): Promise<number> =>
+  eventually(
+    page,
+    () => page.locator(selector).count(),
+    (found) => found === count,
+  );
+
+export const press = (page: Page, name: string): Promise<void> =>
+  page.getByRole('button', { name, exact: true }).click();
+
+/** The page is accessible, and fits a phone's width. */
+export async function expectForAll(page: Page): Promise<void> {
+  expect(await accessibility(page)).toEqual([]);
+  await page.setViewportSize({ width: 320, height: 700 });
+  expect(await pageWidth(page)).toBeLessThanOrEqual(320);
 }
 
 /** Keeps a picture of the page in out/screenshots, as NAME.png. */

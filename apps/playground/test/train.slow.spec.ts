@@ -11,17 +11,12 @@ import { digits, ndarray, writeIdx } from '@hebb/data';
 import { onnxRuntime } from '@hebb/onnx/node';
 import type { Browser, Page } from 'playwright-core';
 import { drawnDigits } from '../src/digits/data.ts';
-import { accessibility, buildSite, choose, shoot, visit } from './site.ts';
+import { accessibility, buildSite, choose, eventually, number, press, shoot } from './site.ts';
+import { standing, until, visit } from './site.ts';
 import type { Built } from './site.ts';
 
 const there = (await chromiumPath()) !== undefined;
 const inBrowser = there ? describe : describe.skip;
-
-/** A number of the progress panel; NaN while there is none. */
-async function number(page: Page, name: string): Promise<number> {
-  const text = await page.locator('.readout', { hasText: name }).locator('dd').textContent();
-  return Number(text!.replace(/[,%]/g, '').trim().replace('–', 'NaN'));
-}
 
 /** What the page says of its test images: [what each is, what the network reads]. */
 async function readings(page: Page): Promise<(readonly [number, number])[]> {
@@ -35,22 +30,6 @@ async function readings(page: Page): Promise<(readonly [number, number])[]> {
   });
 }
 
-/** Waits until a number of the progress panel is beyond a limit. */
-async function until(
-  page: Page,
-  name: string,
-  wanted: (value: number) => boolean,
-): Promise<number> {
-  for (;;) {
-    const value = await number(page, name);
-    if (wanted(value)) return value;
-    // Ends with the test's time limit.
-    await page.waitForTimeout(50);
-  }
-}
-
-const press = (page: Page, name: string): Promise<void> =>
-  page.getByRole('button', { name, exact: true }).click();
 const ready = (page: Page): Promise<number> => until(page, 'Test accuracy', (a) => a >= 0);
 const last = async (page: Page, chart: 'Loss' | 'Accuracy'): Promise<string> =>
   (await page
@@ -78,15 +57,15 @@ inBrowser(`training in the page${there ? '' : ` ${noChromium}`}`, () => {
     // Clear of the 90 % asked for below: what is learnt until the pause may cost a little.
     await until(page, 'Test accuracy', (value) => value > 93);
     // Pictures of a network that reads: of 24 test images nearly all.
-    while ((await readings(page)).filter(([is, read]) => is === read).length <= 19)
-      await page.waitForTimeout(50);
+    await eventually(
+      page,
+      () => readings(page),
+      (all) => all.filter(([is, read]) => is === read).length > 19,
+    );
     expect(await number(page, 'Images a second')).toBeGreaterThan(0);
     await press(page, 'Pause');
     await page.getByRole('status').getByText('Paused.').waitFor();
-    await page.waitForTimeout(300);
-    const paused = await number(page, 'Step');
-    await page.waitForTimeout(300);
-    expect(await number(page, 'Step')).toBe(paused);
+    const paused = await standing(page, () => number(page, 'Step'));
     expect(await number(page, 'Loss')).toBeLessThan(loss / 2);
     expect(await last(page, 'Loss')).toMatch(/^Loss: training [\d.]+, test [\d.]+ at step \d+$/);
     expect(await last(page, 'Accuracy')).toMatch(/^Accuracy: training [\d.]+ %, test 9\d\.\d %/);
