@@ -55,6 +55,7 @@ class WebGpuBackend implements Backend {
   readonly #tuner: Tuner | undefined;
   readonly #arena: GPUBuffer[] = [];
   #joined: GPUBuffer | undefined;
+  #partial: GPUBuffer | undefined;
   #buffers = 0;
   #bytes = 0;
 
@@ -178,6 +179,7 @@ class WebGpuBackend implements Backend {
       },
       arena: (part, bytes) => (this.#arena[part] = this.#grown(this.#arena[part], bytes)),
       joined: (bytes) => (this.#joined = this.#grown(this.#joined, bytes)),
+      partial: (bytes) => (this.#partial = this.#grown(this.#partial, bytes)),
     };
   }
 

@@ -21,6 +21,8 @@ export interface Machine {
   arena(part: number, bytes: number): GPUBuffer;
   /** Where kernels find inputs that were copied together. */
   joined(bytes: number): GPUBuffer;
+  /** Where kernels leave sums of parts for the next dispatch. */
+  partial(bytes: number): GPUBuffer;
 }
 
 interface Call {
@@ -179,6 +181,7 @@ export class WebGpuExecutable implements Executable {
         return this.#machine.arena(part, this.#memory.parts[part]!);
       }
       if (resource === 'joined') return this.#machine.joined(this.#memory.joined);
+      if (resource === 'partial') return this.#machine.partial(this.#memory.partial);
       const input = resource.startsWith('input');
       const position = Number(resource.slice(input ? 5 : 6));
       if (!input) return outputs[position]!.memory;

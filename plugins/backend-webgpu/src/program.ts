@@ -12,7 +12,7 @@ import { HebbError, fail, formatShape, sizeOf } from '@hebb/core';
 import type { DType } from '@hebb/core';
 import { Access, boundBytes, regionBytes } from './bindings.ts';
 import type { Binding, BufferUse, Copy, Region, Storage } from './bindings.ts';
-import { loopShader } from './wgsl/loop.ts';
+import { PARTIAL, loopShader, partialWords, splitShader, stagesOfHalf } from './wgsl/loop.ts';
 import type { Dispatch } from './wgsl/loop.ts';
 import { contractionDispatches, isTiled } from './wgsl/contraction.ts';
 import { routineDispatches, sortScratch } from './wgsl/routines.ts';
@@ -101,11 +101,14 @@ export interface WorkingMemory {
   /** Each part of the arena, as far as the steps reach. */
   readonly parts: readonly number[];
   readonly joined: number;
+  /** Sums of parts. */
+  readonly partial: number;
 }
 
 export function workingMemory(steps: readonly Step[]): WorkingMemory {
   const parts: number[] = [];
   let joined = 0;
+  let partial = 0;
   const add = (step: Step): void => {
     if (step.kind === 'loop') return step.turns.forEach((turn) => turn.forEach(add));
     if (step.kind === 'copies') {
@@ -113,13 +116,14 @@ export function workingMemory(steps: readonly Step[]): WorkingMemory {
       return;
     }
     for (const { resource, start, length } of step.bindings) {
+      if (resource === 'partial') partial = Math.max(partial, boundBytes(length));
       if (!resource.startsWith('arena')) continue;
       const part = Number(resource.slice('arena'.length));
       parts[part] = Math.max(parts[part] ?? 0, start + boundBytes(length));
     }
   };
   steps.forEach(add);
-  return { parts: Array.from(parts, (bytes) => bytes ?? 0), joined };
+  return { parts: Array.from(parts, (bytes) => bytes ?? 0), joined, partial };
 }
 
 function kernelSteps(site: Site): Step[] {
@@ -190,7 +194,20 @@ function dispatchSteps(site: Site, kernel: LoopKernel | RoutineKernel): Step[] {
     }
   };
   if (kernel.kind === 'loop') {
-    emit(usesOfLoop(kernel), [], (newShader) => [loopShader(kernel, newShader())]);
+    const words = partialWords(kernel, storage);
+    if (words === undefined) {
+      emit(usesOfLoop(kernel), [], (newShader) => [loopShader(kernel, newShader())]);
+      return steps;
+    }
+    const length = words * wordBytes;
+    const region = { resource: 'partial', start: 0, length, offset: 0, steps: [] } as const;
+    for (const half of ['parts', 'rest'] as const) {
+      const uses = usesOfLoop({ ...kernel, stages: stagesOfHalf(kernel, half) });
+      const written = half === 'parts';
+      emit(uses, [{ buffer: PARTIAL, dtype: 'float32', region, written }], (newShader) => [
+        splitShader(kernel, newShader(), half),
+      ]);
+    }
     return steps;
   }
   if (isTiled(kernel, storage.isSoftware)) {

@@ -62,6 +62,20 @@ const wholeProducts = (): Tensor[] => [
   matmul(waves([9, 50], 0.3, 'uint8'), waves([50, 40], 0.7, 'uint8')),
 ];
 
+/** Few sums of so much that they are made in parts: of everything, of rows, of columns, two at once. */
+const longSums = (): Tensor[] => {
+  const x = waves([70_001], 0.37);
+  const [rows, columns] = [waves([3, 20_011], 0.21), waves([2_051, 10], 0.21)];
+  return [
+    x.sum(),
+    x.mul(x).mean().sqrt(),
+    rows.max([1]),
+    rows.sum([1]).add(waves([3], 1)),
+    columns.sum([0]).mul(waves([10], 1)),
+    columns.gt(0).to('float32').sum([0]),
+  ];
+};
+
 /** Running sums over stretches, and what collides in a scatter, in index order. */
 const routines = (): Tensor[] => {
   const places = tensor(
@@ -96,7 +110,7 @@ function close(got: readonly number[][], wanted: readonly number[][]): void {
     const largest = Math.max(1, ...list.map(Math.abs));
     expect(got[k]).toHaveLength(list.length);
     const worst = Math.max(...list.map((x, i) => Math.abs(x - got[k]![i]!)));
-    expect({ k, worst: worst <= 1e-5 * largest ? 0 : worst }).toEqual({ k, worst: 0 });
+    expect({ k, worst: worst <= 1e-4 * largest ? 0 : worst }).toEqual({ k, worst: 0 });
   });
 }
 
@@ -109,6 +123,7 @@ describe.each([
     ['products of few rows', products],
     ['products of integers', wholeProducts],
     ['running sums and scatters', routines],
+    ['few long sums', longSums],
   ])('%s are those of the cpu', async (_, make) => {
     const { backend, counts } = await spied({ subgroups: false, autotune: false }, { asCard });
     close(await on(backend, make), await on(cpu(), make));
@@ -134,4 +149,13 @@ it('one product of few rows is one dispatch, with what follows it', async () => 
   });
   expect(counts.asynchronous).toBe(1);
   await backend.dispose?.();
+});
+
+it('few long sums are made in parts by a graphics processor', async () => {
+  for (const asCard of [true, false]) {
+    const { backend, counts } = await spied({ autotune: false }, { asCard });
+    await withBackend(backend, () => compile((x: Tensor) => x.sum())(waves([70_001], 0.37)));
+    expect(counts.asynchronous).toBe(asCard ? 2 : 1);
+    await backend.dispose?.();
+  }
 });

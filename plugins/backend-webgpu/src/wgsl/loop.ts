@@ -13,8 +13,8 @@ import type { CodeContext } from './evaluate.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
 import type { Shader } from './shader.ts';
 import type { Choice } from '../tuning.ts';
-import { teamsFor } from './teams.ts';
-import type { Teams } from './teams.ts';
+import { partsFor, teamsFor } from './teams.ts';
+import type { Kind, Teams } from './teams.ts';
 
 export interface Dispatch {
   readonly code: string;
@@ -34,6 +34,40 @@ export function loopShader(kernel: LoopKernel, shader: Shader): Dispatch | undef
   const outside = sizeOf(kernel.dims.slice(0, kernel.outer));
   if (outside === 0) return undefined;
   return loopsOf(kernel, shader, teamsFor(kernel, shader));
+}
+
+/** A buffer of the generator's own: sums of parts of the inner loops, see `splitShader`. */
+export const PARTIAL = -3;
+
+/** Words of `PARTIAL`, or `undefined` where the loops are not worth two dispatches. */
+export function partialWords(kernel: LoopKernel, kind: Kind): number | undefined {
+  const parts = partsFor(kernel, kind);
+  if (parts === undefined) return undefined;
+  const sums = kernel.stages[0]!.code.filter(({ op }) => op === 'reduce').length;
+  return sizeOf(kernel.dims.slice(0, kernel.outer)) * sums * parts;
+}
+
+/**
+ * A kernel whose few long sums are made in parts first, by more workgroups than there are sums. One half makes them
+ * and leaves them in `PARTIAL`, the other adds them up and does the rest.
+ */
+export function splitShader(kernel: LoopKernel, shader: Shader, half: Half): Dispatch {
+  const split = { parts: partsFor(kernel, shader)!, half };
+  if (half === 'rest') {
+    return sharedLoops(kernel, shader, { members: 32, teams: 2, along: 'inner' }, split);
+  }
+  const team = teamsFor(kernel, shader)!;
+  return sharedLoops({ ...kernel, stages: kernel.stages.slice(0, 1) }, shader, team, split);
+}
+
+/** What each half touches of the kernel's own buffers. */
+export const stagesOfHalf = ({ stages }: LoopKernel, half: Half): LoopKernel['stages'] =>
+  half === 'parts' ? stages.slice(0, 1) : stages.slice(1);
+
+export type Half = 'parts' | 'rest';
+interface Split {
+  readonly parts: number;
+  readonly half: Half;
 }
 
 function loopsOf(kernel: LoopKernel, shader: Shader, teams: Teams | undefined): Dispatch {
@@ -76,14 +110,20 @@ function ownLoops(kernel: LoopKernel, shader: Shader): Dispatch {
   return { code: shader.finish(alone, lines.join('\n')), grid: gridOf(groups) };
 }
 
-function sharedLoops(kernel: LoopKernel, shader: Shader, team: Teams): Dispatch {
+function sharedLoops(
+  kernel: LoopKernel,
+  shader: Shader,
+  team: Teams,
+  { parts, half }: Split | { readonly parts: 1; readonly half?: undefined } = { parts: 1 },
+): Dispatch {
   const { dims, outer, stages } = kernel;
   const { members, teams, along } = team;
   const outside = sizeOf(dims.slice(0, outer));
   const inside = sizeOf(dims.slice(outer));
   const variables = variableNames(dims);
   const context: CodeContext = { shader, values: new Values(), variables };
-  const groups = Math.ceil(outside / teams);
+  const rows = Math.ceil(outside / teams);
+  const groups = half === 'parts' ? rows * parts : rows;
   const [fast, slow] = along === 'inner' ? ['member', 'team'] : ['team', 'member'];
   const fastSize = along === 'inner' ? members : teams;
   // Teams without an outer index go along to the meetings, and do nothing.
@@ -93,39 +133,63 @@ function sharedLoops(kernel: LoopKernel, shader: Shader, team: Teams): Dispatch 
     `if (number >= ${groups}) { return; }`,
     `let ${fast} = i32(lane) % ${fastSize};`,
     `let ${slow} = i32(lane) / ${fastSize};`,
-    `let place = number * ${teams} + team;`,
+    `let place = ${half === 'parts' ? `number % ${rows}` : 'number'} * ${teams} + team;`,
     ...(hasIdle ? [`let busy = place < ${outside};`] : []),
     `let item = ${hasIdle ? `min(place, ${outside - 1})` : 'place'};`,
     decode('item', variables.slice(0, outer), dims.slice(0, outer)),
+  ];
+  const once = `if (member == 0${hasIdle ? ' && busy' : ''}) {`;
+  const turns = (from: string, to: string, body: readonly string[]): string[] => [
+    `for (var turn = ${from}; turn < ${hasIdle ? `select(0, ${to}, busy)` : to}; turn = turn + ${members}) {`,
+    ...body,
+    '}',
   ];
   let first = true;
   for (const { inner, code } of stages) {
     if (!inner) {
       const stores = code.filter((x) => x.op === 'store');
       for (const x of code) if (x.op !== 'store') lines.push(statement(context, x));
-      if (stores.length > 0) {
-        lines.push(`if (member == 0${hasIdle ? ' && busy' : ''}) {`);
-        lines.push(...stores.map((x) => statement(context, x)), '}');
-      }
+      if (stores.length > 0) lines.push(once, ...stores.map((x) => statement(context, x)), '}');
       continue;
     }
     // What an earlier stage left in memory is there for all.
     if (!first) lines.push('storageBarrier();');
-    first = false;
     const sums = code.filter((x) => x.op === 'reduce' || x.op === 'argreduce');
     for (const x of sums) lines.push(begin(context, x, code));
-    const end = hasIdle ? `select(0, ${inside}, busy)` : String(inside);
-    lines.push(`for (var turn = member; turn < ${end}; turn = turn + ${members}) {`);
-    lines.push(decode('turn', variables.slice(outer), dims.slice(outer)));
-    for (const x of code) {
-      lines.push(
+    const partial = (k: number, part: string): string =>
+      `(item * ${sums.length} + ${k}) * ${parts} + ${part}`;
+    if (first && half === 'rest') {
+      const added = sums.map((x, k) => {
+        const value = shader.load(PARTIAL, partial(k, 'turn'));
+        return `a${x.id} = ${combine((x as Reduce).name, x.dtype, `a${x.id}`, value, shader.use)};`;
+      });
+      lines.push(...turns('member', String(parts), added));
+    } else {
+      const body = code.map((x) =>
         x.op === 'reduce' || x.op === 'argreduce'
           ? advance(context, x, 'turn')
           : statement(context, x),
       );
+      const each = Math.ceil(inside / parts);
+      const [from, to] =
+        half === 'parts'
+          ? [
+              `number / ${rows} * ${each} + member`,
+              `min((number / ${rows} + 1) * ${each}, ${inside})`,
+            ]
+          : ['member', String(inside)];
+      lines.push(
+        ...turns(from, to, [decode('turn', variables.slice(outer), dims.slice(outer)), ...body]),
+      );
     }
-    lines.push('}');
     for (const x of sums) lines.push(together(context, x, team));
+    if (half === 'parts') {
+      const kept = sums.map(({ id }, k) =>
+        shader.store(PARTIAL, partial(k, `number / ${rows}`), valueName(id)),
+      );
+      lines.push(once, ...kept, '}');
+    }
+    first = false;
   }
   return { code: shader.finish(members * teams, lines.join('\n')), grid: gridOf(groups) };
 }

@@ -48,9 +48,32 @@ export function teamsFor(kernel: LoopKernel, { isSoftware }: Kind): Teams | unde
   }
 }
 
-/** One invocation for each row, unless there is no second one for the other cores and lanes. */
+/**
+ * One invocation for each row, unless there is no second one for the other lanes of a vector, or so much of it that
+ * one sum after the other would be less exact.
+ */
 function softwareTeams(outside: number, inside: number): Teams | undefined {
-  return outside <= 2 && inside >= 4096 ? { members: 16, teams: 1, along: 'inner' } : undefined;
+  const isLong = inside >= 16384 || (outside <= 2 && inside >= 4096);
+  return isLong ? { members: 16, teams: 1, along: 'inner' } : undefined;
+}
+
+/** Turns of an invocation from which a second dispatch, which adds up what more invocations made, is the faster way. */
+const longTurns = 64;
+
+/** In how many parts the kernel's first sums are made, each by teams of its own; `undefined`: in one. */
+export function partsFor(kernel: LoopKernel, kind: Kind): number | undefined {
+  const { dims, outer, stages } = kernel;
+  const [first, ...others] = stages;
+  if (first?.inner !== true || others.some(({ inner }) => inner)) return undefined;
+  const isPlain = first.code.every(
+    (x) => x.op !== 'store' && x.op !== 'argreduce' && (x.op !== 'reduce' || x.dtype === 'float32'),
+  );
+  const team = teamsFor(kernel, kind);
+  if (!isPlain || team === undefined || kind.isSoftware) return undefined;
+  const turns = sizeOf(dims.slice(outer)) / team.members;
+  const groups = Math.ceil(sizeOf(dims.slice(0, outer)) / team.teams);
+  if (turns < longTurns || groups >= 2 * busy) return undefined;
+  return Math.ceil(Math.min((4 * busy) / groups, turns / 16));
 }
 
 const floorPower = (x: number): number => 2 ** Math.floor(Math.log2(Math.max(1, x)));
