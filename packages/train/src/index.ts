@@ -18,6 +18,12 @@ export { Adagrad } from './optim/adagrad.ts';
 export type { AdagradOptions } from './optim/adagrad.ts';
 export { Lion } from './optim/lion.ts';
 export type { LionOptions } from './optim/lion.ts';
+export { LBFGS } from './optim/lbfgs.ts';
+export type { LBFGSOptions } from './optim/lbfgs.ts';
+export { Rprop } from './optim/rprop.ts';
+export type { RpropOptions } from './optim/rprop.ts';
+export { ASGD } from './optim/asgd.ts';
+export type { ASGDOptions } from './optim/asgd.ts';
 export { Muon, orthogonalize } from './optim/muon.ts';
 export type { MuonOptions } from './optim/muon.ts';
 export { clipGradNorm, clipGradValue, gradNorm } from './optim/clip.ts';
@@ -28,17 +34,19 @@ export {
   ConstantLR,
   CosineAnnealingLR,
   CosineAnnealingWarmRestarts,
-  CyclicLR,
   ExponentialLR,
   LambdaLR,
   LinearLR,
   MultiStepLR,
-  OneCycleLR,
+  MultiplicativeLR,
   PolynomialLR,
-  SequentialLR,
+  SWALR,
   StepLR,
 } from './schedule/schedules.ts';
-export type { OneCycleOptions } from './schedule/schedules.ts';
+export type { Anneal } from './schedule/anneal.ts';
+export { ChainedScheduler, SequentialLR } from './schedule/combined.ts';
+export { CyclicLR, OneCycleLR } from './schedule/cyclic.ts';
+export type { CyclicOptions, OneCycleOptions } from './schedule/cyclic.ts';
 export { ReduceLROnPlateau } from './schedule/plateau.ts';
 export type { PlateauOptions } from './schedule/plateau.ts';
 
@@ -103,6 +111,8 @@ export type { Numbers, Rows } from './metrics/scores.ts';
 
 export { ExponentialMovingAverage } from './average/ema.ts';
 export type { EmaOptions } from './average/ema.ts';
+export { WeightAverage } from './average/average.ts';
+export { StochasticWeightAverage, updateBatchNorm } from './average/swa.ts';
 export { autocast, halfOps } from './precision/autocast.ts';
 export type { AutocastOptions, HalfType } from './precision/autocast.ts';
 export { LossScaler } from './precision/loss-scaler.ts';

@@ -36,7 +36,13 @@ const makers: Readonly<Record<string, (attrs: CaseAttrs) => Scheduler>> = {
   lr_exponential: ({ gamma }) => new ExponentialLR({ gamma: num(gamma) }),
   lr_multistep: ({ milestones, gamma }) =>
     new MultiStepLR({ milestones: ints(milestones), gamma: num(gamma) }),
-  lr_onecycle: (attrs) => new OneCycleLR(settingsOf<Options<typeof OneCycleLR>>(attrs, 'base_lr')),
+  lr_onecycle: ({ anneal, ...attrs }) =>
+    new OneCycleLR(
+      settingsOf<Options<typeof OneCycleLR>>(
+        anneal === undefined ? attrs : { ...attrs, anneal_strategy: anneal },
+        'base_lr',
+      ),
+    ),
   lr_plateau: (attrs) =>
     new ReduceLROnPlateau(settingsOf<Options<typeof ReduceLROnPlateau>>(attrs, 'base_lr')),
   lr_polynomial: ({ total_iters: total, power }) =>

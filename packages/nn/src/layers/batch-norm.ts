@@ -27,7 +27,8 @@ export interface BatchNormLayerOptions {
 abstract class BatchNorm extends Module {
   readonly numFeatures: number;
   readonly eps: number;
-  readonly momentum: number | null;
+  /** Compiled functions keep the one of their first call. */
+  momentum: number | null;
   weight: Parameter | undefined;
   bias: Parameter | undefined;
   runningMean: ModuleBuffer | undefined;
@@ -88,6 +89,14 @@ abstract class BatchNorm extends Module {
     runningMean.value = moved[1];
     runningVar.value = moved[2];
     return moved[0];
+  }
+
+  /** The running statistics as at the start: mean 0, variance 1, no batch seen. */
+  resetRunningStats(): void {
+    const { runningMean: mean, runningVar: spread, numBatchesTracked: count } = this;
+    if (mean !== undefined) mean.value = zeros(mean.shape, mean.dtype);
+    if (spread !== undefined) spread.value = ones(spread.shape, spread.dtype);
+    if (count !== undefined) count.value = scalar(0, 'int32');
   }
 
   override extraRepr(): string {

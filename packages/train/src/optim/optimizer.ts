@@ -10,6 +10,8 @@ export interface OptimizerOptions {
   readonly lr?: number;
   /** Pull of the parameters towards zero. */
   readonly weightDecay?: number;
+  /** Go up instead of down: the step takes the gradients with their sign turned. Default false. */
+  readonly maximize?: boolean;
 }
 
 /** Parameters with settings of their own; what is left out is the optimizer's. */
@@ -113,10 +115,19 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
   readonly #slots = new Map<Parameter, Slots>();
   readonly #steps = new Variable(scalar(0, 'int32'));
 
-  protected constructor(name: string, options: Options, defaults: Required<Options>) {
-    checkOptions(name, options, Object.keys(defaults));
+  protected constructor(
+    name: string,
+    options: Options,
+    defaults: Omit<Required<Options>, 'maximize'>,
+  ) {
+    checkOptions(name, options, [...Object.keys(defaults), 'maximize']);
     this.#name = name;
-    this.options = { ...defaults, ...defined(options) };
+    const all: Omit<Required<Options>, 'maximize'> & OptimizerOptions = {
+      maximize: false,
+      ...defaults,
+      ...defined(options),
+    };
+    this.options = all as Required<Options>;
     this.validate(this.options);
   }
 
@@ -234,7 +245,8 @@ export abstract class Optimizer<Options extends OptimizerOptions = OptimizerOpti
           scalars.set(dtype, own);
         }
         const slots = this.#slots.get(parameter)!;
-        const gradient = grads[next++]!;
+        const given = grads[next++]!;
+        const gradient = group.options.maximize ? given.neg() : given;
         parameter.value = this.update(parameter.value, gradient, slots, own, group.options);
       }
     }

@@ -1,6 +1,6 @@
 /** A schedule that follows a metric instead of time. */
 import { fail } from '@hebb/core';
-import { checkNumber, checkWhole } from '../check.ts';
+import { checkNumber, checkOptions, checkWhole } from '../check.ts';
 import { Monitor } from '../callbacks/monitor.ts';
 import type { Json } from '../checkpoint/json.ts';
 import type { EpochRecord } from '../progress/progress.ts';
@@ -35,7 +35,7 @@ export class ReduceLROnPlateau extends Scheduler {
 
   constructor(options: PlateauOptions = {}) {
     super({ interval: 'epoch' });
-    this.#options = {
+    const defaults = {
       mode: 'min',
       factor: 0.1,
       patience: 10,
@@ -45,8 +45,9 @@ export class ReduceLROnPlateau extends Scheduler {
       minLr: 0,
       eps: 1e-8,
       monitor: 'loss',
-      ...options,
-    };
+    } as const;
+    checkOptions('ReduceLROnPlateau', options, Object.keys(defaults));
+    this.#options = { ...defaults, ...options };
     checkNumber('ReduceLROnPlateau', 'factor', this.#options.factor, {
       low: 0,
       high: 1,

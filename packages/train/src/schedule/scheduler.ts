@@ -1,6 +1,6 @@
 /** Learning-rate schedules: the rate as a function of how many steps or epochs have passed. */
 import { fail } from '@hebb/core';
-import { checkWhole } from '../check.ts';
+import { checkOptions, checkWhole } from '../check.ts';
 import type { Json } from '../checkpoint/json.ts';
 import type { Optimizer } from '../optim/optimizer.ts';
 import type { EpochRecord } from '../progress/progress.ts';
@@ -19,7 +19,9 @@ export abstract class Scheduler {
   #optimizer: Optimizer | undefined;
   #count = 0;
 
-  constructor({ interval = 'epoch' }: SchedulerOptions = {}) {
+  constructor(options: SchedulerOptions = {}) {
+    checkOptions(new.target.name, options, ['interval']);
+    const { interval = 'epoch' } = options;
     if (interval !== 'step' && interval !== 'epoch') {
       fail('Scheduler', 'unknown interval', String(interval), 'step or epoch');
     }
