@@ -3,6 +3,7 @@ export { Module } from './module/module.ts';
 export type { ForwardHook, ForwardPreHook, Layer } from './module/module.ts';
 export { decayGroups, parameterGroups } from './module/groups.ts';
 export type { Group, GroupRule, GroupSettings, ParameterMatch } from './module/groups.ts';
+export { LazyModule, UninitializedParameter, materialize } from './module/lazy.ts';
 export { ModuleBuffer, Parameter } from './module/parameter.ts';
 export type { ModuleBufferOptions, ParameterOptions } from './module/parameter.ts';
 export type { PathPattern } from './module/pattern.ts';
@@ -42,6 +43,18 @@ export type {
   EmbeddingOptions,
   PretrainedOptions,
 } from './layers/embedding.ts';
+export {
+  LazyBatchNorm1d,
+  LazyBatchNorm2d,
+  LazyBatchNorm3d,
+  LazyConv1d,
+  LazyConv2d,
+  LazyConv3d,
+  LazyConvTranspose1d,
+  LazyConvTranspose2d,
+  LazyConvTranspose3d,
+  LazyLinear,
+} from './layers/lazy.ts';
 export { Linear } from './layers/linear.ts';
 export type { LinearOptions } from './layers/linear.ts';
 export { LayerNorm, RMSNorm } from './layers/normalisation.ts';
