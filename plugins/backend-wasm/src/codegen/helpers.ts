@@ -4,13 +4,14 @@ import type { FunctionBuilder, FunctionRef, I32, I64, V128 } from '../wasm/index
 import { completeTable, float, installConstants } from '../math/constants.ts';
 import { decodeBfloat16, decodeFloat16, encodeBfloat16, encodeFloat16 } from './float16.ts';
 import { erf64 } from '../math/erf64.ts';
-import { erf, exp, expm1, log, log1p, tanh } from '../math/exponential.ts';
+import { erf, exp, expNonPositive, expm1, log, log1p, tanh } from '../math/exponential.ts';
 import { sinOrCos } from '../math/trigonometric.ts';
 import { winogradConstants } from '../routines/conv/winograd-transforms.ts';
 import type { Target } from '../routines/target.ts';
 
 /** Vector functions of float32. */
-export type VectorFunction = 'exp' | 'expm1' | 'log' | 'log1p' | 'tanh' | 'erf' | 'sin' | 'cos';
+export type VectorFunction =
+  'exp' | 'expNonPositive' | 'expm1' | 'log' | 'log1p' | 'tanh' | 'erf' | 'sin' | 'cos';
 
 /** Functions of float64 that the host provides, and how many arguments they take. */
 export const hostFunctions = {
@@ -29,6 +30,7 @@ export type HostFunction = keyof typeof hostFunctions;
 
 const vectorFunctions: readonly VectorFunction[] = [
   'exp',
+  'expNonPositive',
   'expm1',
   'log',
   'log1p',
@@ -52,7 +54,7 @@ function generateAll(): void {
 }
 
 /** Functions that take several vectors side by side. */
-const wideFunctions = { exp, expm1, tanh, erf } as const;
+const wideFunctions = { exp, expNonPositive, expm1, tanh, erf } as const;
 export type WideFunction = keyof typeof wideFunctions;
 export const isWide = (name: string): name is WideFunction => Object.hasOwn(wideFunctions, name);
 
@@ -82,6 +84,7 @@ export class Helpers {
     const argument = f.let(x);
     switch (name) {
       case 'exp':
+      case 'expNonPositive':
       case 'expm1':
       case 'tanh':
       case 'erf':

@@ -13,6 +13,7 @@ import type { Direction } from './choose.ts';
 import { Evaluator } from './evaluate.ts';
 import type { BufferAccess, CodeContext, Hoisting, Lanes } from './evaluate.ts';
 import type { Helpers } from './helpers.ts';
+import { specialized } from './specialize.ts';
 import { Accumulator, Search, finishReduction } from './reduce.ts';
 import type { ArgReduce, Reduce } from './reduce.ts';
 import { forRows } from './rows.ts';
@@ -25,11 +26,8 @@ const scalarGroup = 4;
 /** Inner loops of at most so many turns are written out. */
 const mostUnrolled = 16;
 
-export function loopKernel(
-  kernel: LoopKernel,
-  helpers: Helpers,
-  buffers: BufferAccess,
-): KernelPlan {
+export function loopKernel(given: LoopKernel, helpers: Helpers, buffers: BufferAccess): KernelPlan {
+  const kernel = specialized(given);
   const { dims, outer } = kernel;
   const direction = chooseDirection(kernel, (buffer) => buffers.dtype(buffer));
   // The axis that is walked within an item, and split among items when it is long: that of the vectors, or

@@ -12,7 +12,9 @@ export interface OpContext {
   readonly helpers: Helpers;
 }
 
-const vectorFunctions = new Set<string>('exp expm1 log log1p tanh erf sin cos'.split(' '));
+const vectorFunctions = new Set<string>(
+  'exp expNonPositive expm1 log log1p tanh erf sin cos'.split(' '),
+);
 const rounding = { floor: 'floor', ceil: 'ceil', round: 'nearest', trunc: 'trunc' } as const;
 const isRounding = (name: string): name is keyof typeof rounding => Object.hasOwn(rounding, name);
 

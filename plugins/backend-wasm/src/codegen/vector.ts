@@ -11,7 +11,7 @@ import { isUnsigned, laneType } from './types.ts';
 import type { LaneType, Value } from './types.ts';
 
 /** Functions short enough to stand in place; the others are called. */
-const inlined = new Set<string>(['exp', 'log', 'tanh', 'erf']);
+const inlined = new Set<string>(['exp', 'expNonPositive', 'log', 'tanh', 'erf']);
 const called = new Set<string>(['expm1', 'log1p', 'sin', 'cos']);
 const rounding = { floor: 'floor', ceil: 'ceil', round: 'nearest', trunc: 'trunc' } as const;
 const isRounding = (name: string): name is keyof typeof rounding => Object.hasOwn(rounding, name);

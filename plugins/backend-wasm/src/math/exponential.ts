@@ -30,35 +30,45 @@ interface Reduced {
   readonly n: Vectors;
   /** n as integer in the low bits, for `powerOfTwo`. */
   readonly whole: Vectors;
-  readonly r: Vectors;
-  readonly tail: Vectors;
+  /** exp(r) - 1. */
+  readonly q: Vectors;
 }
 
-/** x = n ln 2 + r, and the polynomial r²·(…) of exp(r) - 1 = r + r²·(…). */
+/** x = n ln 2 + r, and exp(r) - 1 = r + r²·(…). */
 function reduce(w: Wide, x: Vectors): Reduced {
   const magic = w.int(rounderBits);
   const whole = w.madd(x, w.float(Math.LOG2E), magic);
   const n = w.sub(whole, magic);
   const r = w.nmadd(n, w.float(ln2Low), w.nmadd(n, w.float(ln2High), x));
-  const tail = w.mul(w.polynomial(r, expTail), w.mul(r, r));
-  return { n, whole, r, tail };
+  return { n, whole, q: w.madd(w.polynomial(r, expTail), w.mul(r, r), r) };
 }
 
 export function exp(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
   const w = new Wide(f, t);
   // Beyond these the result is 0 or infinite; written so that NaN stays.
-  const { whole, r, tail } = reduce(w, w.clamp(list, -104, 89));
-  const y = w.add(w.add(tail, r), w.float(1));
+  const { whole, q } = reduce(w, w.clamp(list, -104, 89));
+  const y = w.add(q, w.float(1));
   // In two steps: one would overflow at 128 and lose the subnormal results.
   const half = w.each(whole, (value) => i32x4.shrS(value, i32.const(1)));
   const rest = w.each(whole, (value, i) => i32x4.sub(value, half[i]!));
   return w.mul(w.mul(y, w.powerOfTwo(half)), w.powerOfTwo(rest));
 }
 
+/** Below this, results are subnormal. */
+const smallest = -87.3;
+
+/** exp of numbers up to 0 (or NaN), as in softmax: what would be subnormal is 0. */
+export function expNonPositive(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
+  const w = new Wide(f, t);
+  const { whole, q } = reduce(w, list);
+  const y = w.mul(w.add(q, w.float(1)), w.powerOfTwo(whole));
+  const least = w.float(smallest);
+  return w.each(y, (value, i) => v128.andnot(value, f32x4.lt(list[i]!, least)));
+}
+
 export function expm1(f: FunctionBuilder, t: Target, list: Vectors): Vectors {
   const w = new Wide(f, t);
-  const { n, whole, r, tail } = reduce(w, w.clamp(list, -20, 89));
-  const q = w.add(tail, r);
+  const { n, whole, q } = reduce(w, w.clamp(list, -20, 89));
   // 2ⁿ q + (2ⁿ - 1), with half of 2ⁿ and doubled at the end: 2¹²⁸ does not exist.
   const one = w.int(1);
   const scale = w.powerOfTwo(w.each(whole, (value) => i32x4.sub(value, one)));
@@ -114,9 +124,9 @@ export function log1p(f: FunctionBuilder, t: Target, x: V128): V128 {
 
 /** exp(x) - 1 for |x| < 80, exact near 0: 2ⁿ q + (2ⁿ - 1). */
 function expm1Bounded(w: Wide, x: Vectors): Vectors {
-  const { whole, r, tail } = reduce(w, x);
+  const { whole, q } = reduce(w, x);
   const scale = w.powerOfTwo(whole);
-  return w.madd(scale, w.add(tail, r), w.sub(scale, w.float(1)));
+  return w.madd(scale, q, w.sub(scale, w.float(1)));
 }
 
 /** q / (q + 2) with q = exp(2x) - 1; beyond 10 it is ±1 to the last bit. */
