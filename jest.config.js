@@ -5,6 +5,9 @@ import { testTimeout } from './jest.preset.js';
 export default {
   // Jest takes it from here where it runs every project.
   testTimeout,
+  // A process that has had a WebGPU device takes a second to leave: Dawn and SwiftShader are taken down after
+  // Node's last event, and gigabytes of modules with them. Jest would end it after half a second and complain.
+  workerGracefulExitTimeout: 60_000,
   projects: ['packages', 'plugins', 'apps', 'tools']
     .flatMap((group) =>
       existsSync(group) ? readdirSync(group).map((name) => `${group}/${name}`) : [],
