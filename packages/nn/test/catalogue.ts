@@ -46,6 +46,13 @@ class Residual extends nn.Module {
   }
 }
 
+/** A lazy layer that has seen the shape of its input. */
+const lazy = (make: () => Module, input: Shape, output: Shape): Entry => ({
+  make: () => nn.materialize(make(), input),
+  inputs: [input],
+  output,
+});
+
 const notTheDerivative = {
   'gradient of every parameter and input': 'the gradient is not that of the numbers, as in PyTorch',
 };
@@ -317,4 +324,18 @@ export const catalogue: Readonly<Record<string, Entry>> = {
     ],
     output: [],
   },
+  LazyLinear: lazy(() => new nn.LazyLinear(3), [2, 4], [2, 3]),
+  LazyConv1d: lazy(() => new nn.LazyConv1d(2, 2), [1, 3, 4], [1, 2, 3]),
+  LazyConv2d: lazy(() => new nn.LazyConv2d(2, 2), [1, 3, 4, 3], [1, 2, 3, 2]),
+  LazyConv3d: lazy(() => new nn.LazyConv3d(2, 2), [1, 3, 2, 3, 2], [1, 2, 1, 2, 1]),
+  LazyConvTranspose1d: lazy(() => new nn.LazyConvTranspose1d(2, 2), [1, 3, 4], [1, 2, 5]),
+  LazyConvTranspose2d: lazy(() => new nn.LazyConvTranspose2d(2, 2), [1, 3, 2, 3], [1, 2, 3, 4]),
+  LazyConvTranspose3d: lazy(
+    () => new nn.LazyConvTranspose3d(2, 2),
+    [1, 3, 1, 2, 1],
+    [1, 2, 2, 3, 2],
+  ),
+  LazyBatchNorm1d: lazy(() => new nn.LazyBatchNorm1d(), [4, 3], [4, 3]),
+  LazyBatchNorm2d: lazy(() => new nn.LazyBatchNorm2d(), [2, 3, 2, 2], [2, 3, 2, 2]),
+  LazyBatchNorm3d: lazy(() => new nn.LazyBatchNorm3d(), [2, 3, 1, 2, 2], [2, 3, 1, 2, 2]),
 };
