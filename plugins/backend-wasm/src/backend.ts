@@ -1,6 +1,5 @@
 /** The backend object: values in one WebAssembly memory, executables around generated modules. */
 import { compileGraph } from '@hebb/compiler';
-import type { Program } from '@hebb/compiler';
 import { HebbError, dtypeInfo, dtypes, fail, formatShape, sameShape, sizeOf } from '@hebb/core';
 import type {
   Aval,
@@ -15,10 +14,11 @@ import type {
   Shape,
 } from '@hebb/core';
 import { compileOptions } from './ahead.ts';
+import { CompiledCache } from './cache.ts';
+import type { Compiled } from './cache.ts';
 import { hostSimd, mathImports } from './host.ts';
 import { Heap } from './memory.ts';
 import { generate, tableLayout } from './program.ts';
-import type { GeneratedProgram } from './program.ts';
 import type { Simd } from './routines/target.ts';
 import { ThreadChoice } from './threads/choice.ts';
 import { ThreadPool } from './threads/pool.ts';
@@ -59,6 +59,8 @@ class WasmBuffer implements DeviceBuffer {
 }
 
 const describe = ({ dtype, shape }: Aval): string => `${dtype}${formatShape(shape)}`;
+/** Of all backends of the process. */
+const cache = new CompiledCache();
 const pageBytes = 65536;
 const mostPages = 65536;
 
@@ -182,20 +184,31 @@ class WasmBackend implements Backend {
   }
 
   compile(graph: Graph, { donated = [] }: CompileOptions = {}): Executable | Promise<Executable> {
+    const pages = this.#threads?.maximum ?? 0;
+    const key = `${this.#simd} ${pages} ${donated.join(',')} ${graph.key}`;
+    const executable = (compiled: Compiled): Executable =>
+      new WasmExecutable(this.#machine, graph, compiled, donated);
+    const known = cache.get(key);
+    if (known !== undefined) return executable(known);
     const program = compileGraph(graph, { ...compileOptions(), donated });
-    const generated = generate(program, {
+    const { bytes, ...needs } = generate(program, {
       simd: this.#simd,
-      ...(this.#threads === undefined ? {} : { sharedPages: this.#threads.maximum }),
+      ...(this.#threads === undefined ? {} : { sharedPages: pages }),
     });
-    const executable = (module: WebAssembly.Module): Executable =>
-      new WasmExecutable(this.#machine, graph, program, generated, module, donated);
+    const finish = (module: WebAssembly.Module): Executable => {
+      const compiled: Compiled = { program, needs, module };
+      cache.set(key, compiled, bytes.length);
+      return executable(compiled);
+    };
+    let module: WebAssembly.Module;
     try {
-      return executable(new WebAssembly.Module(generated.bytes));
+      module = new WebAssembly.Module(bytes);
     } catch (error) {
       // Browsers refuse to compile large modules synchronously on their main thread.
       if (!(error instanceof RangeError)) throw error;
-      return WebAssembly.compile(generated.bytes).then(executable);
+      return WebAssembly.compile(bytes).then(finish);
     }
+    return finish(module);
   }
 
   async dispose(): Promise<void> {
@@ -267,8 +280,8 @@ interface Machine {
 /** A module bound to the memory, and the table of addresses that it is run with. */
 class WasmExecutable implements Executable {
   readonly #machine: Machine;
-  readonly #program: Program;
-  readonly #generated: GeneratedProgram;
+  /** Held as a whole: the cache finds it for as long as it is used. */
+  readonly #compiled: Compiled;
   readonly #run: (args: number, thread: number, threads: number) => void;
   /** What the pool knows it by. */
   readonly #number: number;
@@ -277,23 +290,16 @@ class WasmExecutable implements Executable {
   readonly #wanted: readonly Aval[];
   readonly #results: readonly Aval[];
 
-  constructor(
-    machine: Machine,
-    graph: Graph,
-    program: Program,
-    generated: GeneratedProgram,
-    module: WebAssembly.Module,
-    donated: readonly number[],
-  ) {
+  constructor(machine: Machine, graph: Graph, compiled: Compiled, donated: readonly number[]) {
+    const { program, needs, module } = compiled;
     const { exports } = new WebAssembly.Instance(module, {
       env: { memory: machine.heap().memory },
       math: { ...mathImports },
     });
     this.#machine = machine;
-    this.#program = program;
-    this.#generated = generated;
+    this.#compiled = compiled;
     this.#run = exports['run'] as (args: number, thread: number, threads: number) => void;
-    this.#number = generated.parallel ? (machine.pool()?.load(module) ?? 0) : -1;
+    this.#number = needs.parallel ? (machine.pool()?.load(module) ?? 0) : -1;
     this.#donated = donated;
     this.#wanted = program.inputs.map((id) => program.buffers[id]!);
     // Not those of the buffers: outputs that are one value in several shapes share a buffer.
@@ -306,7 +312,8 @@ class WasmExecutable implements Executable {
 
   run(given: readonly DeviceBuffer[]): DeviceBuffer[] {
     const inputs = this.#check(given);
-    const { tableBytes, arenaBytes, scratchBytes, parallel } = this.#generated;
+    const { program, needs } = this.#compiled;
+    const { tableBytes, arenaBytes, scratchBytes, parallel } = needs;
     const pool = this.#machine.pool();
     const able = parallel ? (pool?.ready(this.#number) ?? 1) : 1;
     const threads = able > 1 && this.#choice.parallel(performance.now()) ? able : 1;
@@ -317,7 +324,7 @@ class WasmExecutable implements Executable {
     const outputs = this.#outputs(inputs);
     try {
       const { words } = this.#machine.heap();
-      const layout = tableLayout(this.#program);
+      const layout = tableLayout(program);
       let at = table >>> 2;
       for (const { at: address } of inputs) words[at++] = address;
       for (const { address } of outputs) words[at++] = address;
@@ -351,8 +358,9 @@ class WasmExecutable implements Executable {
   #outputs(inputs: readonly WasmBuffer[]): Placed[] {
     const placed: Placed[] = [];
     try {
-      this.#program.outputs.forEach((id, o) => {
-        const { place } = this.#program.buffers[id]!;
+      const { program } = this.#compiled;
+      program.outputs.forEach((id, o) => {
+        const { place } = program.buffers[id]!;
         const aval = this.#results[o]!;
         if (place.kind === 'output' && place.position === o) {
           const { alias } = place;
@@ -376,9 +384,10 @@ class WasmExecutable implements Executable {
   }
 
   #finish(inputs: readonly WasmBuffer[], outputs: readonly Placed[]): WasmBuffer[] {
+    const { program } = this.#compiled;
     return outputs.map(({ over, fresh }, o) => {
       if (over !== undefined) return this.#machine.move(over, this.#results[o]!);
-      const { place } = this.#program.buffers[this.#program.outputs[o]!]!;
+      const { place } = program.buffers[program.outputs[o]!]!;
       const source =
         place.kind === 'input'
           ? inputs[place.position]!.at
