@@ -21,8 +21,10 @@ const filled = (shape: readonly number[], step = 0.37): Tensor =>
   );
 
 interface Case {
-  /** More than half of the largest tile in both directions. */
+  /** More than half of the largest tile in both directions, or in one. */
   readonly large?: true;
+  readonly tall?: true;
+  readonly wide?: true;
   readonly shapes: readonly (readonly number[])[];
   readonly run: (...inputs: Tensor[]) => Tensor;
 }
@@ -58,7 +60,6 @@ const cases: Readonly<Record<string, Case>> = {
     run: (a, b) => matmul(a, b),
   },
   'sizes of whole vectors': {
-    large: true,
     shapes: [
       [68, 24],
       [24, 72],
@@ -74,7 +75,6 @@ const cases: Readonly<Record<string, Case>> = {
     run: (a, b) => matmul(a, b, { transposeA: true }),
   },
   'a transposed right side': {
-    large: true,
     shapes: [
       [66, 28],
       [70, 28],
@@ -82,7 +82,6 @@ const cases: Readonly<Record<string, Case>> = {
     run: (a, b) => matmul(a, b, { transposeB: true }),
   },
   'both transposed, odd': {
-    large: true,
     shapes: [
       [21, 67],
       [69, 21],
@@ -116,6 +115,30 @@ const cases: Readonly<Record<string, Case>> = {
     run: (a, b, c) => matmul(a, b).add(c).tanh().mul(a),
   },
   'a square of itself': { shapes: [[72, 72]], run: (a) => matmul(a, a) },
+  'more tiles than a band has': {
+    large: true,
+    shapes: [
+      [300, 9],
+      [9, 310],
+    ],
+    run: (a, b) => matmul(a, b),
+  },
+  'many rows, few columns': {
+    tall: true,
+    shapes: [
+      [150, 21],
+      [21, 31],
+    ],
+    run: (a, b) => matmul(a, b).exp(),
+  },
+  'few rows, many columns': {
+    wide: true,
+    shapes: [
+      [19, 21],
+      [21, 150],
+    ],
+    run: (a, b) => matmul(a, b).exp(),
+  },
   'windows with padding': {
     large: true,
     shapes: [
@@ -204,7 +227,6 @@ const cases: Readonly<Record<string, Case>> = {
       convTranspose(y, w, { ...window({ stride: [2, 2], dilation: [2, 3] }), size: [7, 8] }),
   },
   'gradient of the taps': {
-    large: true,
     shapes: [
       [3, 8, 9, 8],
       [3, 66, 9, 8],
@@ -239,9 +261,15 @@ describe.each([
   ['huge', true],
   ['large', true],
   ['medium', true],
+  ['tall', true],
+  ['wide', true],
 ])('%s, as on a card: %s', (variant, asCard) => {
-  const isWide = variant === 'huge' || variant === 'large';
-  const own = Object.keys(cases).filter((name) => !isWide || cases[name]!.large);
+  const own = Object.keys(cases).filter((name) => {
+    const { large = false, tall = false, wide = false } = cases[name]!;
+    if (variant === 'tall') return tall;
+    if (variant === 'wide') return wide;
+    return variant === 'patches' || (variant === 'medium' ? !tall && !wide : large);
+  });
   let found: Promise<Record<string, number[]>>;
   beforeAll(async () => {
     const backend = await webgpu({

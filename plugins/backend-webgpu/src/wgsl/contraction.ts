@@ -38,6 +38,8 @@ const tiles = {
   huge: { rows: 128, columns: 128, depth: 8, own: [8, 8], ahead: true },
   large: { rows: 64, columns: 64, depth: 16, own: [4, 4], ahead: true },
   medium: { rows: 32, columns: 32, depth: 16, own: [2, 2], ahead: false },
+  tall: { rows: 128, columns: 32, depth: 8, own: [8, 2], ahead: true },
+  wide: { rows: 32, columns: 128, depth: 16, own: [2, 8], ahead: true },
 } as const satisfies Record<string, Tile>;
 type TileName = keyof typeof tiles;
 
@@ -89,8 +91,9 @@ export function contractionDispatches(kernel: RoutineKernel, newShader: () => Sh
   if (shader.isSoftware) ways['patches'] = patches;
   for (const name of Object.keys(tiles) as TileName[]) {
     const tile = tiles[name];
-    // Half-empty tiles need no measurement.
+    // Half-empty tiles need no measurement, nor long ones where there is room for square ones.
     if (name !== usual && (m <= tile.rows / 2 || n <= tile.columns / 2)) continue;
+    if (tile.rows !== tile.columns && m > 32 && n > 32) continue;
     if (m >= 8 && n >= 8 && k >= 4) ways[name] = (to) => tileDispatch(kernel, p, to, tile);
   }
   if (!shader.isSoftware) ways['patches'] = patches;

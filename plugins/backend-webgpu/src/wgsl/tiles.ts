@@ -52,6 +52,33 @@ function elementCode(operand: Operand, p: Product, isLeft: boolean, shader: Shad
 const isByColumns = ({ left }: Product): boolean =>
   Math.abs(left.outer[0]!) < Math.abs(left.depth.at(-1)!);
 
+/** Rows of tiles in a band. */
+const bandHeight = 8;
+
+/**
+ * Where tile `number` is: in bands, so that tiles that are computed at the same time share rows and columns, which
+ * a cache then holds for them.
+ */
+function placeOfTile(rowTiles: number, columnTiles: number): string[] {
+  const count = rowTiles * columnTiles;
+  const batch = `let batch = number / ${count};`;
+  if (rowTiles <= bandHeight || columnTiles <= bandHeight) {
+    return [
+      batch,
+      `let columnTile = number % ${columnTiles};`,
+      `let rowTile = number / ${columnTiles} % ${rowTiles};`,
+    ];
+  }
+  return [
+    batch,
+    `let band = number % ${count} / ${bandHeight * columnTiles};`,
+    `let inBand = number % ${count} % ${bandHeight * columnTiles};`,
+    `let height = min(${bandHeight}, ${rowTiles} - band * ${bandHeight});`,
+    'let columnTile = inBand / height;',
+    `let rowTile = band * ${bandHeight} + inBand % height;`,
+  ];
+}
+
 /**
  * A row of the tile for each depth: the left side's numbers in vectors, as an invocation reads them, the right
  * side's one by one, since neighbours read neighbours.
@@ -111,9 +138,9 @@ ${elementCode(p.right, p, false, shader)}
   const body = [
     `let number = ${groupNumber(groups)};`,
     `if (number >= ${groups}) { return; }`,
-    `let n0 = number % ${columnTiles} * ${tile.columns};`,
-    `let m0 = number / ${columnTiles} % ${rowTiles} * ${tile.rows};`,
-    `let batch = number / ${columnTiles * rowTiles};`,
+    ...placeOfTile(rowTiles, columnTiles),
+    `let n0 = columnTile * ${tile.columns};`,
+    `let m0 = rowTile * ${tile.rows};`,
     p.batchCode,
     `let row = i32(lane) / ${side};`,
     `let column = i32(lane) % ${side};`,
