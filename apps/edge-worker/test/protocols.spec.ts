@@ -1,16 +1,18 @@
 /** What clients speak, on real workerd: OpenAI's own client, curl, binary tensors, limits, and clients that leave. */
 import { execFile } from 'node:child_process';
-import { readdir, rm } from 'node:fs/promises';
+import { readFile, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { cpu } from '@hebb/backend-cpu';
 import { init, manualSeed, tensor, zeros } from '@hebb/core';
+import { cachedTextModel, characterTokenizer } from '@hebb/edge';
 import { startWorker } from '@hebb/edge/node';
 import type { LocalWorker } from '@hebb/edge/node';
 import { SourceTextGenerator, TextGenerator } from '@hebb/layers-transformer';
 import { Linear } from '@hebb/nn';
-import type { Plan } from '@hebb/runtime';
+import { load } from '@hebb/runtime';
+import type { Model, Plan } from '@hebb/runtime';
 import OpenAI from 'openai';
 import {
   Recurrent,
@@ -249,6 +251,26 @@ describe('an encoder-decoder, compiled', () => {
     const { choices, usage } = await client.completions.create(request);
     expect([choices[0]!.text, choices[0]!.finish_reason]).toEqual([textOf(ids), 'length']);
     expect(usage!.completion_tokens).toBe(contextLength - 1);
+  });
+
+  it('must be told what its texts begin with, and a decoder must not', async () => {
+    const read = async (name: string): Promise<Model> => {
+      const folder = join(directory, name);
+      const { plan } = (await import(pathToFileURL(join(folder, 'plan.js')).href)) as {
+        plan: Plan;
+      };
+      const module = await WebAssembly.compile(await readFile(join(folder, 'model.wasm')));
+      return load({ plan, module, weights: await readFile(join(folder, 'weights.bin')) });
+    };
+    const tokenizer = characterTokenizer(letters);
+    const [t5, gpt, recurrent] = await Promise.all(['t5', 'gpt', 'recurrent'].map(read));
+    expect(() => cachedTextModel(t5!, { tokenizer })).toThrow('textStart must say');
+    expect(() => cachedTextModel(t5!, { tokenizer, textStart: [] })).toThrow('1 to 63 tokens');
+    expect(() => cachedTextModel(t5!, { tokenizer, textStart: [99] })).toThrow('1 to 63 tokens');
+    expect(() => cachedTextModel(gpt!, { tokenizer, textStart: [0] })).toThrow(
+      'goes on with its prompts',
+    );
+    expect(() => cachedTextModel(recurrent!, { tokenizer })).toThrow('no functions decode and');
   });
 
   it.each([

@@ -136,6 +136,20 @@ describe('caches', () => {
     );
   });
 
+  it('are no larger than what a model looks at, and hold every prompt', () => {
+    const gpt = new t.GPT(small);
+    const beyond = 'capacity is beyond the context of the model (got 7, wanted at most 6)';
+    expect(() => new t.TextGenerator(gpt, { capacity: 7 })).toThrow(`TextGenerator: ${beyond}`);
+    expect(() => t.generationFunctions(gpt, { capacity: 7 })).toThrow(beyond);
+    expect(() => t.statelessFunctions(gpt, { capacity: 7, prompt: 2 })).toThrow(beyond);
+    expect(() => t.generationFunctions(gpt, { capacity: 6, prompts: [3, 7] })).toThrow(
+      'generationFunctions: prompts are whole numbers that fit (got 7, wanted 1 to 6)',
+    );
+    const sizes = { capacity: 4, prompts: [9], sourceCapacity: 8 };
+    expect(() => t.generationFunctions(new t.T5(about), sizes)).toThrow('(got 9, wanted 1 to 8)');
+    const added = new t.MultiheadAttention(4, 2, { addBiasKv: true });
+    expect(() => added.keysOf(ones([3, 1, 4]))).toThrow('cannot be joined by addBiasKv');
+  });
   it('say where a token does not fit any more', async () => {
     const cache = new t.KVCache(model.cacheSizes, { capacity: 2 });
     const next = compile((id: Tensor) => t.decode(model, cache, id));
@@ -163,4 +177,13 @@ it('weights: names that are missing and names that are too much are listed toget
     // Nothing was taken.
     expect(Object.keys(await model.stateDict())).toEqual(Object.keys(state));
   }
+});
+
+it('what a language model learns from are rows of two tokens at least, cut from the text', () => {
+  expect(() => t.nextTokenLoss(new t.GPT(small), ids([1]))).toThrow(
+    'nextTokenLoss: rows do not fit (got [1,1], wanted [N, T], T at least 2)',
+  );
+  expect(() => t.tokenWindows(Int32Array.of(1, 2, 3), [0, 2], 2)).toThrow(
+    'tokenWindows: a window is not in the text (got 2 to 4, wanted 3 tokens)',
+  );
 });

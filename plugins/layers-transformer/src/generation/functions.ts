@@ -187,6 +187,7 @@ export function statelessFunctions(
   model: CausalLM,
   { capacity, dtype = 'float32', prompt }: CacheOptions & { readonly prompt: number },
 ): { readonly prefill: StatelessFunction; readonly decode: StatelessFunction } {
+  checkCapacity('statelessFunctions', 'capacity', capacity, model.contextLength);
   const sizes = model.cacheSizes;
   const shape = [1, sizes.heads, capacity, sizes.size];
   const names = ['keys', 'values'].flatMap((kind) =>
