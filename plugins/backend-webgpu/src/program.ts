@@ -12,7 +12,14 @@ import { HebbError, fail, formatShape, sizeOf } from '@hebb/core';
 import type { DType } from '@hebb/core';
 import { Access, boundBytes, regionBytes } from './bindings.ts';
 import type { Binding, BufferUse, Copy, Region, Storage } from './bindings.ts';
-import { PARTIAL, loopShader, partialWords, splitShader, stagesOfHalf } from './wgsl/loop.ts';
+import {
+  PARTIAL,
+  loopShader,
+  partialWords,
+  productShader,
+  splitShader,
+  stagesOfHalf,
+} from './wgsl/loop.ts';
 import type { Dispatch } from './wgsl/loop.ts';
 import { contractionDispatches, isTiled } from './wgsl/contraction.ts';
 import { routineDispatches, sortScratch } from './wgsl/routines.ts';
@@ -231,7 +238,7 @@ function dispatchSteps(site: Site, kernel: LoopKernel | RoutineKernel): Step[] {
                 written: usesResult,
               },
             ];
-      emit(uses, extra, (newShader) => [loopShader(loop, newShader())]);
+      emit(uses, extra, (newShader) => [productShader(loop, newShader)]);
     }
     return steps;
   }

@@ -151,6 +151,35 @@ it('one product of few rows is one dispatch, with what follows it', async () => 
   await backend.dispose?.();
 });
 
+/** As if the named way were the fastest; nothing runs, since imitated barriers are slow. */
+const told = (fastest: string, asked: Set<string>) => ({
+  measure: (variant: string): Promise<number> => {
+    asked.add(variant);
+    return Promise.resolve(variant === fastest ? 1 : 2);
+  },
+});
+
+it.each([
+  ['a graphics processor', true, 'short', 'alone'],
+  ['a graphics processor', true, 'whole', 'narrow'],
+  ['a graphics processor', true, 'long', 'wide'],
+  ['a software adapter', false, 'together', 'together'],
+])('%s (%s) may be told to make products in teams: %s, %s', async (_, asCard, rows, columns) => {
+  const make = (): Tensor[] => {
+    const [x, w] = [waves([3, 260], 0.13), waves([260, 301], 0.19)];
+    const [y, v] = [waves([3, 270], 0.13), waves([301, 270], 0.23)];
+    return [matmul(x, w).add(1), matmul(y, v.transpose(0, 1)).tanh()];
+  };
+  const wanted = await on(cpu(), make);
+  for (const fastest of new Set([rows, columns])) {
+    const asked = new Set<string>();
+    const { backend } = await spied({ autotune: told(fastest, asked) }, { asCard });
+    close(await on(backend, make), wanted);
+    expect(asked).toContain(fastest);
+    await backend.dispose?.();
+  }
+});
+
 it('few long sums are made in parts by a graphics processor', async () => {
   for (const asCard of [true, false]) {
     const { backend, counts } = await spied({ autotune: false }, { asCard });

@@ -13,7 +13,7 @@ import type { CodeContext } from './evaluate.ts';
 import { decode, gridOf, groupNumber } from './shader.ts';
 import type { Shader } from './shader.ts';
 import type { Choice } from '../tuning.ts';
-import { partsFor, teamsFor } from './teams.ts';
+import { aloneFor, neighbours, otherTeams, partsFor, teamsFor } from './teams.ts';
 import type { Kind, Teams } from './teams.ts';
 
 export interface Dispatch {
@@ -26,14 +26,34 @@ export interface Dispatch {
 type Reduce = Extract<Instruction, { readonly op: 'reduce' }>;
 type ArgReduce = Extract<Instruction, { readonly op: 'argreduce' }>;
 
-/** Invocations of a workgroup where each works alone. */
-const alone = 64;
-
 /** `undefined` where there is nothing to do. */
 export function loopShader(kernel: LoopKernel, shader: Shader): Dispatch | undefined {
   const outside = sizeOf(kernel.dims.slice(0, kernel.outer));
   if (outside === 0) return undefined;
   return loopsOf(kernel, shader, teamsFor(kernel, shader));
+}
+
+/** Loops of a product, with what else a device may be faster with. */
+export function productShader(kernel: LoopKernel, newShader: () => Shader): Dispatch | undefined {
+  const shader = newShader();
+  const made = loopShader(kernel, shader);
+  const others = Object.entries(otherTeams(kernel, shader));
+  if (made === undefined || others.length === 0) return made;
+  const { dims, outer, cost } = kernel;
+  const sizes = [sizeOf(dims.slice(0, outer)), sizeOf(dims.slice(outer))];
+  const rounded = sizes.map((size) => 2 ** Math.ceil(Math.log2(size)));
+  const types = kernel.stages[0]!.code.flatMap((x) => (x.op === 'reduce' ? [x.dtype] : []));
+  const choice: Choice = {
+    key: `sums ${types.join('+')} ${rounded.join('x')} ${neighbours(kernel)}`,
+    flops: cost.flops,
+    variants: {
+      usual: () => loopShader(kernel, newShader())!,
+      ...Object.fromEntries(
+        others.map(([name, teams]) => [name, () => loopsOf(kernel, newShader(), teams)]),
+      ),
+    },
+  };
+  return { ...made, choice };
 }
 
 /** A buffer of the generator's own: sums of parts of the inner loops, see `splitShader`. */
@@ -81,6 +101,7 @@ function ownLoops(kernel: LoopKernel, shader: Shader): Dispatch {
   const outside = sizeOf(dims.slice(0, outer));
   const variables = variableNames(dims);
   const context: CodeContext = { shader, values: new Values(), variables };
+  const alone = aloneFor(kernel, shader);
   const groups = Math.ceil(outside / alone);
   const lines = [
     `let item = ${groupNumber(groups)} * ${alone} + i32(lane);`,

@@ -49,6 +49,48 @@ export function teamsFor(kernel: LoopKernel, { isSoftware }: Kind): Teams | unde
 }
 
 /**
+ * Other teams that a device may be faster with, by name; none where the kernel is too small to be measured, or teams
+ * would not read what lies side by side.
+ */
+export function otherTeams(
+  kernel: LoopKernel,
+  { isSoftware }: Kind,
+): Readonly<Record<string, Teams | undefined>> {
+  const { dims, outer } = kernel;
+  const outside = sizeOf(dims.slice(0, outer));
+  const inside = sizeOf(dims.slice(outer));
+  const along = neighbours(kernel);
+  if (along === 'neither' || outside * inside < worthMeasuring || inside < leastAlongInner) {
+    return {};
+  }
+  if (isSoftware) return { alone: undefined, together: { members: 16, teams: 1, along: 'inner' } };
+  if (along === 'inner') {
+    return {
+      alone: undefined,
+      short: { members: 16, teams: 8, along },
+      middle: { members: 32, teams: 4, along },
+      long: { members: 64, teams: 2, along },
+      whole: { members: 256, teams: 1, along },
+    };
+  }
+  return {
+    alone: undefined,
+    narrow: { members: 16, teams: 8, along },
+    middle: { members: 16, teams: 16, along },
+    wide: { members: 8, teams: 32, along },
+  };
+}
+
+/** Products of a matrix with fewer elements are done before a measurement could tell. */
+const worthMeasuring = 2 ** 16;
+
+/** Invocations of a workgroup where each works alone: few rows are shared out among a processor's cores. */
+export function aloneFor({ dims, outer, stages }: LoopKernel, { isSoftware }: Kind): number {
+  const isShort = sizeOf(dims.slice(0, outer)) < 1024;
+  return isSoftware && isShort && stages.some(({ inner }) => inner) ? 16 : 64;
+}
+
+/**
  * One invocation for each row, unless there is no second one for the other lanes of a vector, or so much of it that
  * one sum after the other would be less exact.
  */
