@@ -157,6 +157,27 @@ describe('hebb doctor', () => {
     expect(row(found, 'size').value).toBeGreaterThan(50_000);
     expect(row(found, 'cpu').limit).toBe(30_000);
   });
+  it('judges memory under load by what it measures, and estimates it where it is told to', async () => {
+    const { folder } = await compiled('judged', lenet(), [1, 1, 28, 28]);
+    const found = await diagnose(folder, { concurrency: 4 });
+    const measured = row(found, 'memory at 4 requests');
+    expect(measured.how).toMatch(/ for JSON, .+ for binary$/);
+    expect(measured.measured).toBeGreaterThan(0);
+    expect(row(found, 'startup').measured).toBeUndefined();
+    const estimated = row(
+      await diagnose(folder, { concurrency: 4, measure: false }),
+      'memory at 4 requests',
+    );
+    expect([estimated.measured, estimated.how]).toEqual([
+      undefined,
+      expect.stringMatching(/^at most: .* waits for the collector$/),
+    ]);
+  });
+  it('says which requests of its own are too long for the worker', async () => {
+    const { folder } = await compiled('long', new Sequential(new Linear(1024, 4)), [512, 1024]);
+    const found = await diagnose(folder, { concurrency: 2 });
+    expect(row(found, 'memory at 2 requests').how).toMatch(/^JSON is answered 413, .* for binary$/);
+  });
   it('fails for what is over, and says what to change', async () => {
     const { folder } = await compiled('large', wide(16), [512, 1024]);
     const { code, text } = await run(folder, '--concurrency', '16');

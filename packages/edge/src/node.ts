@@ -11,6 +11,7 @@ import { Inspector } from './inspector.ts';
 import type { Heap } from './inspector.ts';
 import { environment, freePort, wrangler } from './wrangler.ts';
 
+export { datatypeOf } from './protocols/v2-types.ts';
 export { load, sendRequest } from './load.ts';
 export type { LoadAnswer, LoadOptions, LoadReport, LoadRequest } from './load.ts';
 export { cpuOf, memoryBelow, memoryOf } from './processes.ts';

@@ -48,7 +48,9 @@ export async function deploy(
   printFiles(project, print);
   await install(project.directory, print);
   const { concurrency = 8 } = options;
-  const diagnosis = await diagnose(project.model.directory, { plan, concurrency });
+  const diagnosis = await diagnose(project.model.directory, {
+    ...{ plan, concurrency, measure: false },
+  });
   print('');
   printDiagnosis(diagnosis, print);
   print('');

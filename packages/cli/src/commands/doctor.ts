@@ -24,7 +24,7 @@ export async function doctor(
   print: (line: string) => void,
 ): Promise<boolean> {
   const plan = planOf(options.plan ?? 'free');
-  const { concurrency = 8, measure = false } = options;
+  const { concurrency = 8, measure } = options;
   const diagnosis = await withCompiled(model, options, (folder) =>
     diagnose(folder, { plan, concurrency, measure }),
   );
@@ -83,7 +83,7 @@ export function printDiagnosis(
   print: (line: string) => void,
 ): void {
   const measured = rows.some((row) => row.measured !== undefined);
-  const head = ['', 'takes', ...(measured ? ['on workerd'] : []), 'limit', '', 'verdict', ''];
+  const head = ['', ...(measured ? ['estimate', 'on workerd'] : ['takes']), 'limit', '', 'verdict', ''];
   const lines = rows.map((row) => {
     const { name, unit, value, limit, verdict, how = '' } = row;
     const share = limit === undefined ? '' : `${((100 * value) / limit).toFixed(0)} %`;

@@ -24,7 +24,7 @@ export async function smokeOf(folder: CompiledFolder, modelName: string): Promis
   const fn = plan.functions[0]!;
   const model = load(await loadable(folder));
   const path = `/models/${modelName}/predict`;
-  const body = sampleBody(sampleInputs(fn, fn.signatures[0]!));
+  const body = sampleBody(sampleInputs(fn, fn.signatures[0]!, 5));
   const server = serve({ models: { [modelName]: { load: () => model } }, maxBodyBytes: Infinity });
   const answer = await ask((request) => server.fetch(request), 'http://localhost', { path, body });
   if ('problem' in answer) throw new Error(`the model does not run: ${answer.problem}`);

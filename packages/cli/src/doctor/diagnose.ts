@@ -1,6 +1,7 @@
 /** A compiled worker against the limits of its platform. */
 import { bundleSize } from '@hebb/edge/node';
 import { gzipSync } from 'node:zlib';
+import { UsageError } from '../errors.ts';
 import { bytes, shape } from '../format.ts';
 import { dearest } from './costs.ts';
 import { readCompiled } from './folder.ts';
@@ -9,24 +10,28 @@ import { limits } from './limits.ts';
 import type { PlanName } from './limits.ts';
 import { measure } from './measure.ts';
 import type { Measured, MeasuredSignature } from './measure.ts';
-import { memoryOf, peakOf, restOf } from './memory.ts';
+import { liveOf, memoryOf, peakOf, restOf } from './memory.ts';
 import { bundleConditions, withProject } from './project.ts';
 import { verdictOf, worst } from './report.ts';
 import type { Diagnosis, Row } from './report.ts';
 import { measureOnWorkerd } from './workerd.ts';
+import type { Measuring } from './workerd.ts';
 
 export interface DiagnoseOptions {
   readonly plan?: PlanName;
   /** Requests that one worker answers at once. Default 8. */
   readonly concurrency?: number;
-  /** Runs it on local workerd too. Needs wrangler, and Linux. */
-  readonly measure?: boolean;
+  /**
+   * True: runs it on local workerd for all that can be measured; needs wrangler, and Linux. Left out: for memory under
+   * load, where wrangler is installed and the weights are bundled. False: nothing but estimates.
+   */
+  readonly measure?: boolean | undefined;
 }
 
-/** @throws UsageError for a folder that is no compiled worker. */
+/** @throws UsageError for a folder that is no compiled worker, and for what is to be measured and cannot. */
 export async function diagnose(
   folder: string,
-  { plan = 'free', concurrency = 8, measure: onWorkerd = false }: DiagnoseOptions = {},
+  { plan = 'free', concurrency = 8, measure: onWorkerd }: DiagnoseOptions = {},
 ): Promise<Diagnosis> {
   const compiled = await readCompiled(folder);
   const measured = await measure(compiled);
@@ -38,15 +43,39 @@ export async function diagnose(
       ...memoryRows(compiled, measured, plan, concurrency),
       ...measured.signatures.map((each) => cpuRow(compiled, each, plan)),
     ];
-    const all = onWorkerd ? await measureOnWorkerd(compiled, project, rows, concurrency) : rows;
+    const what = measuring(compiled, project, onWorkerd);
+    const all =
+      what === undefined || project === undefined
+        ? rows
+        : await measureOnWorkerd(compiled, project, rows, concurrency, what);
     return {
       model: compiled.plan.name,
       plan,
       concurrency,
       verdict: worst(all.map(({ verdict }) => verdict)),
-      rows: all,
+      rows: all.map(({ advice = [], ...rest }) =>
+        rest.verdict === 'ok' || advice.length === 0 ? rest : { ...rest, advice },
+      ),
     };
   });
+}
+
+function measuring(
+  { store }: CompiledFolder,
+  project: string | undefined,
+  wanted: boolean | undefined,
+): Measuring | undefined {
+  if (wanted === false) return undefined;
+  if (wanted === undefined) {
+    return project === undefined || store !== undefined ? undefined : 'memory';
+  }
+  if (project === undefined) {
+    throw new UsageError('--measure needs wrangler: npm install --save-dev wrangler');
+  }
+  if (store !== undefined) {
+    throw new UsageError('--measure is for bundled weights: there is no store on bare workerd');
+  }
+  return 'all';
 }
 
 /** Bytes of the runtime, the handler and Hono, minified, and compressed; what bundles were in November 2026. */
@@ -154,16 +183,18 @@ function memoryRows(
   const rest = restOf(folder);
   const rows = [row('memory at rest', 'bytes', rest, limit, model, of)];
   for (const n of new Set([1, concurrency])) {
-    rows.push(
-      row(
-        `memory at ${n} request${n === 1 ? '' : 's'}`,
-        'bytes',
-        peakOf(largest, n),
-        limit,
-        rest > limit / 2 ? [...model, ...requests] : requests,
-        `${bytes(largest.request)} each`,
-      ),
+    const live = liveOf(largest, n);
+    const found = row(
+      `memory at ${n} request${n === 1 ? '' : 's'}`,
+      'bytes',
+      peakOf(largest, n),
+      limit,
+      rest > limit / 2 ? [...model, ...requests] : requests,
+      `at most: ${bytes(largest.request)} each, the rest waits for the collector`,
     );
+    // What waits is collected where memory ends: beyond the limit is what nothing collects.
+    const verdict = live > limit ? 'over' : found.verdict === 'over' ? 'tight' : found.verdict;
+    rows.push({ ...found, verdict });
   }
   return rows;
 }
@@ -203,6 +234,6 @@ function row(
   return {
     ...{ name, unit, value, limit, verdict },
     ...(how === undefined ? {} : { how }),
-    ...(verdict === 'ok' ? {} : { advice }),
+    advice,
   };
 }

@@ -7,10 +7,12 @@ import type { MeasuredSignature } from './measure.ts';
 const heapBytes = 1.2e6;
 /** Bytes that compiled code and caches come to when requests have been through. */
 const warmBytes = 2e6;
-/** Bytes that wait for the collector, at most: the young generation is collected before it is larger. */
-const youngBytes = 16e6;
-/** Requests whose rubbish is there at once, while it is less than that. */
-const rubbish = 40;
+/**
+ * What waits for the collector, at most. The young generation grows with what outlives a collection, which is what is
+ * being answered, up to 16 MB; buffers wait with it, and V8 collects for them alone beyond 64 MB.
+ */
+const rubbishOf = (request: number, concurrency: number): number =>
+  Math.min(16e6, 3e6 + 0.4e6 * concurrency) + Math.min(64e6, (20 + 2 * concurrency) * request);
 /** Bytes of weights from a store that are on their way at once. */
 const pieceBytes = 8 * 2 ** 20;
 
@@ -21,13 +23,15 @@ export interface MemoryEstimate {
   readonly rest: number;
   /** Bytes of one request while it is answered. */
   readonly request: number;
-  /** Bytes that may wait to be collected. */
-  readonly rubbish: number;
 }
 
-/** Bytes at their peak with that many requests at once. */
-export const peakOf = ({ rest, request, rubbish }: MemoryEstimate, concurrency: number): number =>
-  rest + warmBytes + concurrency * request + rubbish;
+/** Bytes that nothing but a smaller model or fewer requests makes fewer. */
+export const liveOf = ({ rest, request }: MemoryEstimate, concurrency: number): number =>
+  rest + warmBytes + concurrency * request;
+
+/** Bytes at their peak with that many requests at once: a bound from above. */
+export const peakOf = (estimate: MemoryEstimate, concurrency: number): number =>
+  liveOf(estimate, concurrency) + rubbishOf(estimate.request, concurrency);
 
 export function restOf({ plan, weights, store, planText }: CompiledFolder): number {
   const memory = Math.ceil(plan.memory / pageBytes) * pageBytes;
@@ -40,20 +44,16 @@ export function restOf({ plan, weights, store, planText }: CompiledFolder): numb
   return heapBytes + memory + beside + 3 * planText;
 }
 
-export function memoryOf(folder: CompiledFolder, measured: MeasuredSignature): MemoryEstimate {
-  const request = requestBytesOf(measured);
-  return {
-    rest: restOf(folder),
-    request,
-    rubbish: Math.min(youngBytes, rubbish * request),
-  };
-}
+export const memoryOf = (folder: CompiledFolder, measured: MeasuredSignature): MemoryEstimate => ({
+  rest: restOf(folder),
+  request: requestBytesOf(measured),
+});
 
-/** A body as it arrives, joined and as text; its numbers; the answer's numbers, and it as text and as bytes. */
+/** A body, its numbers as they are read and as the model takes them; the answer's numbers, text and bytes. */
 function requestBytesOf({ signature, requestBytes, answerBytes }: MeasuredSignature): number {
   const numbersIn = elementsOf(signature.inputs);
   const numbersOut = elementsOf(signature.outputs);
-  return 3 * requestBytes + 12 * numbersIn + 12 * numbersOut + 2 * answerBytes + 20_000;
+  return requestBytes + 8 * numbersIn + 24 * numbersOut + 2 * answerBytes + 20_000;
 }
 
 const elementsOf = (slots: Signature['inputs']): number =>
