@@ -1,5 +1,6 @@
 /** The JavaScript and types around a compiled model. */
 import type { Plan, PlanFunction, Signature, Slot, TensorType } from '@hebb/runtime';
+import { slug } from '../deploy/template.ts';
 import { objectFolder } from './store.ts';
 import type { StoreKind, WorkerStore } from './store.ts';
 
@@ -132,14 +133,6 @@ export function wrapperFiles(
   }
   return files;
 }
-
-/** A name as npm and Cloudflare take it. */
-const slug = (name: string): string =>
-  name
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 50) || 'model';
 
 const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
 
