@@ -172,11 +172,12 @@ function melWeights(c: Call): Tensor {
     if (centre === lower) {
       if (centre < bins) weights[centre * bands + band] = 1;
     } else {
-      for (let j = lower; j <= Math.min(centre, bins - 1); j++) {
+      // From 0: edges of strange rates lie so far below that a number no longer counts up.
+      for (let j = Math.max(lower, 0); j <= Math.min(centre, bins - 1); j++) {
         weights[j * bands + band] = (j - lower) / (centre - lower);
       }
     }
-    for (let j = centre; j < Math.min(upper, bins); j++) {
+    for (let j = Math.max(centre, 0); j < Math.min(upper, bins); j++) {
       if (upper > centre) weights[j * bands + band] = (upper - j) / (upper - centre);
     }
   }
