@@ -161,7 +161,8 @@ function melWeights(c: Call): Tensor {
   const bins = Math.floor(length / 2) + 1;
   const mel = (hertz: number) => 2595 * Math.log10(1 + hertz / 700);
   const step = (mel(high) - mel(low)) / (bands + 2);
-  c.sized(bins * bands);
+  // Each by itself too: a fraction of a band makes a product small.
+  c.sized(c.sized(bins) * bands);
   const edges = Array.from({ length: c.sized(bands) + 2 }, (_, i) => {
     const hertz = 700 * (10 ** ((i * step + mel(low)) / 2595) - 1);
     return Math.floor(((length + 1) * hertz) / rate);
