@@ -91,3 +91,10 @@ it('zeros among scattered factors leave the slope of the others', async () => {
     ],
   );
 });
+
+it('a window in the border alone is -Infinity, at no place of the input', async () => {
+  const x = t([[[-1.5, -2]]]);
+  const options = { stride: 2, padding: 1, dilation: 3 };
+  const [y, at] = ops.maxPool1dWithIndices(x, 2, options);
+  await close([y, at, ...gradients(sum(y), [x])], [[-Infinity], [2], [0, 0]]);
+});

@@ -2,15 +2,22 @@
 import type { DType, Generator } from '@hebb/core';
 import { SkipCase } from '@hebb/conformance/reference';
 import {
+  BatchNorm1d,
+  BatchNorm2d,
+  BatchNorm3d,
   Conv1d,
   Conv2d,
   Conv3d,
   ConvTranspose1d,
   ConvTranspose2d,
   ConvTranspose3d,
+  GroupNorm,
+  InstanceNorm1d,
+  InstanceNorm2d,
+  InstanceNorm3d,
 } from '@hebb/layers-cnn';
-import { LSTM } from '@hebb/layers-lstm';
-import { GRU, RNN } from '@hebb/layers-rnn';
+import { LSTM, LSTMCell } from '@hebb/layers-lstm';
+import { GRU, GRUCell, RNN, RNNCell } from '@hebb/layers-rnn';
 import { Bilinear, Embedding, EmbeddingBag, LayerNorm, Linear, PReLU } from '@hebb/nn';
 import type { Module } from '@hebb/nn';
 import { camel } from './settings.ts';
@@ -19,7 +26,7 @@ interface How {
   readonly dtype: DType;
   readonly generator: Generator;
 }
-type Value = number | boolean | null | readonly number[];
+type Value = number | string | boolean | null | readonly number[];
 interface Printed {
   readonly kind: string;
   /** Numbers in order, those with a name and those without. */
@@ -38,7 +45,8 @@ function parse(text: string): Printed {
   for (const [, name, value] of inside.matchAll(/(?:(\w+)=)?(\([^)]*\)|[^,\s]+)/g)) {
     const key = name === undefined ? undefined : camel(name);
     const read = valueOf(value!);
-    if (typeof read === 'number' && (key === undefined || sizeNames.includes(key)))
+    if (key === undefined && Array.isArray(read)) sizes.push(...(read as readonly number[]));
+    else if (typeof read === 'number' && (key === undefined || sizeNames.includes(key)))
       sizes.push(read);
     else if (key !== undefined) options[key] = read;
   }
@@ -48,7 +56,7 @@ function parse(text: string): Printed {
 function valueOf(text: string): Value {
   if (text === 'True' || text === 'False') return text === 'True';
   if (text === 'None') return null;
-  if (!text.startsWith('(')) return Number(text);
+  if (!text.startsWith('(')) return Number.isNaN(Number(text)) ? text : Number(text);
   return text
     .slice(1, -1)
     .split(',')
@@ -74,6 +82,17 @@ const recurrent =
   ({ sizes: [from, to], options }, how) =>
     new Kind(from!, to!, { ...options, ...how });
 
+const cell =
+  (Kind: typeof RNNCell | typeof GRUCell | typeof LSTMCell): Make =>
+  ({ sizes: [from, to], options }, how) =>
+    new Kind(from!, to!, { ...options, ...how });
+
+type Norm = new (channels: number, options: object) => Module;
+const norm =
+  (Kind: Norm): Make =>
+  ({ sizes: [channels], options }, { dtype }) =>
+    new Kind(channels!, { ...options, dtype });
+
 const makers: Readonly<Record<string, Make>> = {
   Linear: ({ sizes: [from, to], options }, how) => new Linear(from!, to!, { ...options, ...how }),
   Bilinear: ({ sizes: [a, b, to], options }, how) =>
@@ -83,6 +102,17 @@ const makers: Readonly<Record<string, Make>> = {
   EmbeddingBag: ({ sizes: [rows, width] }, how) => new EmbeddingBag(rows!, width!, how),
   LayerNorm: ({ sizes }, { dtype }) => new LayerNorm(sizes, { dtype }),
   PReLU: ({ sizes: [count] }, { dtype }) => new PReLU(count!, { dtype }),
+  GroupNorm: ({ sizes: [groups, channels], options }, { dtype }) =>
+    new GroupNorm(groups!, channels!, { eps: options['eps'] as number, dtype }),
+  BatchNorm1d: norm(BatchNorm1d),
+  BatchNorm2d: norm(BatchNorm2d),
+  BatchNorm3d: norm(BatchNorm3d),
+  InstanceNorm1d: norm(InstanceNorm1d),
+  InstanceNorm2d: norm(InstanceNorm2d),
+  InstanceNorm3d: norm(InstanceNorm3d),
+  RNNCell: cell(RNNCell),
+  GRUCell: cell(GRUCell),
+  LSTMCell: cell(LSTMCell),
   RNN: recurrent(RNN),
   GRU: recurrent(GRU),
   LSTM: recurrent(LSTM),

@@ -17,7 +17,7 @@ export interface ReferenceCase {
   readonly case: string;
   readonly family: string;
   readonly op: string;
-  readonly note?: string;
+  readonly note?: string | null;
   readonly attrs: CaseAttrs;
   readonly inputs: StoredTensors;
   readonly params: StoredTensors;

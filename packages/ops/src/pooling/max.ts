@@ -9,7 +9,6 @@ import {
   fail,
   fold,
   formatShape,
-  gatherElements,
   iota,
   lt,
   max,
@@ -27,7 +26,7 @@ import type { OpFunction, Sample, Tensor, VjpContext } from '@hebb/core';
 import { remainder } from '../math.ts';
 import { asIndex, lowest, perAxis } from '../operands.ts';
 import type { PerAxis } from '../operands.ts';
-import { batched, borders, flatSpatial, onnxPoolAttrs, poolAttrs, windows } from './windows.ts';
+import { batched, borders, onnxPoolAttrs, poolAttrs, windows } from './windows.ts';
 import type { PoolAttrs, PoolOptions } from './windows.ts';
 
 export interface MaxPoolOptions extends PoolOptions {
@@ -134,8 +133,9 @@ function maxPoolIndicesOp(spatial: number): OpFunction<WithIndices> {
   const name = `maxPool${spatial}dWithIndices`;
   return composite<WithIndices>(name, {
     body: (x, attrs) => {
-      const at = positions(name, x, attrs);
-      return [reshape(gatherElements(flatSpatial(x), flatSpatial(at), 2), at.shape), at];
+      // Not gathered at the positions: a window in the border alone has none in the input.
+      const axes = attrs.kernel.map((_, i) => -1 - i);
+      return [max(windows(name, x, attrs, lowest(x.dtype)), axes), positions(name, x, attrs)];
     },
     vjp: ({ grads: [g], inputs: [x], outputs: [, at], attrs }: VjpContext) => [
       giveBack(name, x!, at!, g!, attrs as PoolAttrs),

@@ -88,10 +88,10 @@ function lossOf(kind: AttrValue | undefined, output: Tensor, target: Tensor): Te
 }
 
 export const secondOrder: CaseTable = {
-  derivatives: ({ x }, { function: source }, { note = '' }) => {
+  derivatives: ({ x }, { function: source }, { note }) => {
     const y = evaluate(text(source), { x: x! });
     const first = gradient(sum(y), x!);
-    const squared = note.includes('sum(first^2)');
+    const squared = note?.includes('sum(first^2)') === true;
     const second = gradient(sum(squared ? mul(first, first) : first), x!);
     return { first, second };
   },
