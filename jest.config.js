@@ -8,6 +8,8 @@ export default {
   // A process that has had a WebGPU device takes a second to leave: Dawn and SwiftShader are taken down after
   // Node's last event, and gigabytes of modules with them. Jest would end it after half a second and complain.
   workerGracefulExitTimeout: 60_000,
+  // Modules of every spec stay in the memory of the process that ran it: 5 GB at the end of all.
+  workerIdleMemoryLimit: '2.5GB',
   projects: ['packages', 'plugins', 'apps', 'tools']
     .flatMap((group) =>
       existsSync(group) ? readdirSync(group).map((name) => `${group}/${name}`) : [],
