@@ -86,8 +86,11 @@ function grad(
     })),
     { count: outSize[last]!, a: 1, b: 1 },
   ]);
-  const inner = axes.at(-1)?.a === 1 ? axes.at(-1)!.count : 1;
-  const outer = (axes.at(-1)?.a === 1 ? axes.slice(0, -1) : axes).map((axis) => ({
+  // In both: where the last axis has one position, the one before may be so in the gradient alone.
+  const nearest = axes.at(-1);
+  const together = nearest?.a === 1 && nearest.b === 1;
+  const inner = together ? nearest.count : 1;
+  const outer = (together ? axes.slice(0, -1) : axes).map((axis) => ({
     count: axis.count,
     a: axis.a * 4,
     b: (axis.b as number) * 4,
