@@ -292,6 +292,23 @@ describe.each(simds)('%s SIMD', (simd) => {
       ],
       [2, 2],
     ],
+    ['one column left, rows with a stride', 2, 6, 6, 3, [11, 4], [3, 4], [2, 1], none, one],
+    [
+      'one column left in three axes',
+      1,
+      2,
+      3,
+      1,
+      [5, 4, 3],
+      [2, 2, 3],
+      [2, 1, 2],
+      [
+        [0, 0],
+        [0, 0],
+        [0, 0],
+      ],
+      [1, 1, 1],
+    ],
     ['kernels smaller than the stride', 1, 2, 5, 1, [8, 8], [2, 2], [3, 3], none, [1, 1]],
     ['tiles of four', 1, 17, 19, 1, [20, 21], [3, 3], [1, 1], none, [1, 1]],
     [
