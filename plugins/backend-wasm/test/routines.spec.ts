@@ -292,7 +292,7 @@ describe.each(simds)('%s SIMD', (simd) => {
       ],
       [2, 2],
     ],
-    ['one column left, rows with a stride', 2, 6, 6, 3, [11, 4], [3, 4], [2, 1], none, one],
+    ['one column left, rows with a stride', 2, 6, 6, 3, [11, 4], [3, 4], [2, 1], none, [1, 1]],
     [
       'one column left in three axes',
       1,
