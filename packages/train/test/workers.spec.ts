@@ -58,9 +58,10 @@ describe('a loader over worker threads', () => {
   it('says which share of the time it waited', async () => {
     // Six batches of 100 milliseconds, and next to nothing to compute.
     const slow = await train(0, 100);
-    for (const { waiting } of slow.epochs) expect(waiting).toBeLessThanOrEqual(1);
+    const shares = slow.epochs.map(({ waiting }) => waiting ?? 0);
+    expect(Math.max(...shares)).toBeLessThanOrEqual(1);
     // Once all is compiled.
-    expect(Math.max(...slow.epochs.slice(1).map(({ waiting }) => waiting))).toBeGreaterThan(0.3);
+    expect(Math.max(...shares.slice(1))).toBeGreaterThan(0.3);
   });
 
   it('may be left in the middle', async () => {

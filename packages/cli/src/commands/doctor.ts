@@ -83,7 +83,14 @@ export function printDiagnosis(
   print: (line: string) => void,
 ): void {
   const measured = rows.some((row) => row.measured !== undefined);
-  const head = ['', ...(measured ? ['estimate', 'on workerd'] : ['takes']), 'limit', '', 'verdict', ''];
+  const head = [
+    '',
+    ...(measured ? ['estimate', 'on workerd'] : ['takes']),
+    'limit',
+    '',
+    'verdict',
+    '',
+  ];
   const lines = rows.map((row) => {
     const { name, unit, value, limit, verdict, how = '' } = row;
     const share = limit === undefined ? '' : `${((100 * value) / limit).toFixed(0)} %`;
