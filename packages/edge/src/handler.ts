@@ -25,6 +25,8 @@ import { Router } from './router.ts';
 import type { RequestContext, State } from './router.ts';
 import { loadFor } from './service.ts';
 import type { Extension, Service } from './service.ts';
+import { VersionSource } from './versions/source.ts';
+import type { VersionsOptions } from './versions/source.ts';
 
 export interface CorsOptions {
   /** Origins that pages may ask from; `'*'` for all. */
@@ -36,6 +38,11 @@ export interface CorsOptions {
 export interface ServeOptions {
   /** Models by the name they have in the address. */
   readonly models: Readonly<Record<string, ModelEntry | VersionedEntry>>;
+  /**
+   * Where all isolates read which version of a model is current. Left out: what `current` of the model says, and
+   * `Models.use` in this isolate alone.
+   */
+  readonly versions?: VersionsOptions;
   /** Runs once before the first model loads: `() => init(cpu())`. */
   readonly init?: () => Promise<unknown>;
   /** Largest body accepted, in bytes. Default 4 MiB. */
@@ -100,8 +107,14 @@ export function serve(options: ServeOptions): Server {
     },
   });
   const onError = (error: unknown, request: Request): void => options.onError?.(error, request);
+  const versions =
+    options.versions === undefined
+      ? undefined
+      : new VersionSource(options.versions, { metrics, onError });
+  models.follow(versions);
   const service: Service = {
     models,
+    ...(versions === undefined ? {} : { versions }),
     metrics,
     maxBodyBytes: positive('maxBodyBytes', options.maxBodyBytes ?? 4 * 1024 * 1024),
     answers:

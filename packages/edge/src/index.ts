@@ -51,6 +51,8 @@ export type {
   TextModel,
   TextTokenizer,
 } from './text/model.ts';
+export { kvVersions, r2Versions } from './versions/stores.ts';
+export type { VersionRecord, VersionSource, VersionsOptions } from './versions/source.ts';
 export { storedModel } from './weights/stored.ts';
 export type { StoredModel, StoredModelOptions } from './weights/stored.ts';
 export { assetsStore, httpStore, kvStore, r2Store } from './weights/stores.ts';

@@ -4,11 +4,14 @@ import type { Metrics } from './middleware/metrics.ts';
 import type { Loadable } from './model.ts';
 import type { Loaded, Models } from './models.ts';
 import type { RequestContext, Router } from './router.ts';
+import type { VersionSource } from './versions/source.ts';
 
 export interface Service {
   readonly models: Models;
   readonly metrics: Metrics;
   readonly maxBodyBytes: number;
+  /** Where the current versions are read, for an extension's own `Models.follow`. */
+  readonly versions?: VersionSource;
   /** Answers that are kept. */
   readonly answers: Answers;
   /** Told about failures that a client only sees as "internal error". */
@@ -33,6 +36,10 @@ export async function loadFor<E extends Loadable>(
   name: string,
   version?: string,
 ): Promise<Loaded<E>> {
+  if (version === undefined) {
+    await models.choose(name, c.req.raw);
+    await settleFor(c, models, name);
+  }
   let waited = false;
   const pending = models.load(name, version, () => (waited = true));
   c.set('model', name);
@@ -40,3 +47,10 @@ export async function loadFor<E extends Loadable>(
   if (waited) c.set('cold', true);
   return loaded;
 }
+
+/** `Models.settle`, noting what the log and the metrics say about it. */
+export const settleFor = <E extends Loadable>(
+  c: RequestContext,
+  models: Models<E>,
+  name: string,
+): Promise<void> => models.settle(name, c.req.raw, () => c.set('cold', true));

@@ -138,6 +138,7 @@ class JobRoutes {
 
   async #submit(c: RequestContext): Promise<Response> {
     const name = c.req.param('name')!;
+    await this.#service.models.choose(name, c.req.raw);
     const version = this.#service.models.version(name);
     c.set('model', name);
     const type = (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();

@@ -83,6 +83,14 @@ export class Metrics {
   );
   readonly loads = new Counter('hebb_model_loads_total', 'Loads of models.');
   readonly loadTime = new Histogram('hebb_model_load_seconds', 'Time that loads took.');
+  readonly versionReads = new Counter(
+    'hebb_version_reads_total',
+    'Times that the source of versions was asked, by outcome.',
+  );
+  readonly versionSwitches = new Counter(
+    'hebb_version_switches_total',
+    'Versions that the source named, by what became of them.',
+  );
   readonly tokens = new Counter('hebb_tokens_total', 'Tokens of prompts and texts.');
   readonly jobMessages = new Counter(
     'hebb_job_messages_total',
@@ -107,6 +115,8 @@ export class Metrics {
       this.coldStarts,
       this.loads,
       this.loadTime,
+      this.versionReads,
+      this.versionSwitches,
       this.tokens,
       this.cache,
       this.jobMessages,

@@ -4,7 +4,7 @@ import { jsonInputs, parseTensors, readBody, toServed } from '../input.ts';
 import { decodeWith } from '../decode.ts';
 import { best, runModel, valuesOf } from '../output.ts';
 import type { Prediction } from '../output.ts';
-import { loadFor } from '../service.ts';
+import { loadFor, settleFor } from '../service.ts';
 import type { Service } from '../service.ts';
 import type { ModelEntry, ServedValue } from '../model.ts';
 import type { RequestContext, Router } from '../router.ts';
@@ -16,7 +16,7 @@ export const mediaTypes = ({ decoders = {} }: ModelEntry): string[] => [
 
 /** One model's description. */
 export async function describe(c: RequestContext, service: Service, name: string) {
-  const { entry, model } = await loadFor(c, service.models, name);
+  const { entry, model, version } = await loadFor(c, service.models, name);
   const versions = service.models.versions(name);
   return {
     name,
@@ -25,7 +25,7 @@ export async function describe(c: RequestContext, service: Service, name: string
     outputs: model.outputs,
     ...(entry.labels === undefined ? {} : { labels: entry.labels }),
     accepts: mediaTypes(entry),
-    ...(versions.length === 1 ? {} : { version: service.models.current(name), versions }),
+    ...(versions.length === 1 ? {} : { version, versions }),
   };
 }
 
@@ -34,28 +34,30 @@ export async function predict(
   service: Service,
   name: string,
 ): Promise<Response> {
-  const entry = service.models.entry(name);
+  const { models } = service;
+  await models.choose(name, c.req.raw);
+  const { decoders = {} } = models.entry(name);
   const type = (c.req.header('content-type') ?? '').split(';')[0]!.trim().toLowerCase();
-  const { decoders = {} } = entry;
   const decoder = Object.hasOwn(decoders, type) ? decoders[type] : undefined;
   if (type !== 'application/json' && decoder === undefined) {
     const given = type === '' ? 'is missing' : `${type.slice(0, 100)} is not accepted`;
     throw new RequestError(
       415,
       'unsupported_media_type',
-      `content-type ${given}; send ${mediaTypes(entry).join(', ')}`,
+      `content-type ${given}; send ${mediaTypes(models.entry(name)).join(', ')}`,
     );
   }
   const body = await readBody(c.req.raw, service.maxBodyBytes);
   if (body.length === 0) throw badInput('the body is empty');
-  const version = service.models.current(name);
   const json = () => parseTensors(body);
   const read = decoder === undefined ? { json } : { bytes: body };
   // What is no JSON loads nothing.
-  if (decoder === undefined && !service.models.isLoaded(name, version)) json();
+  if (decoder === undefined && !models.isLoaded(name)) json();
+  await settleFor(c, models, name);
+  const version = models.current(name);
   const asked = { model: name, version, form: ['predict', type], body: read };
   return service.answers.get(c, asked, async () => {
-    const { model } = await loadFor(c, service.models, name, version);
+    const { model, entry } = await loadFor(c, models, name, version);
     const inputs =
       decoder === undefined
         ? jsonInputs(json(), model.inputs)

@@ -7,7 +7,7 @@ import type { HostArray } from '@hebb/core';
 import { RequestError, badInput } from '../error.ts';
 import { checkShape, fromList, isRecord, parseTensors, readBody, shapeOf } from '../input.ts';
 import { elementsOf, disposeAll, runModel, valuesOf } from '../output.ts';
-import { loadFor } from '../service.ts';
+import { loadFor, settleFor } from '../service.ts';
 import type { Extension, Service } from '../service.ts';
 import type { ServedModel, ServedTensor, ServedValue, ValueSignature } from '../model.ts';
 import type { RequestContext, Router } from '../router.ts';
@@ -49,14 +49,19 @@ export function v2Routes(router: Router, service: Service, extensions: readonly 
     });
     router.post(`${base}/infer`, async (c) => {
       const name = c.req.param('name')!;
-      const version = models.version(name, c.req.param('version'));
+      const given = c.req.param('version');
+      if (given === undefined) await models.choose(name, c.req.raw);
+      // Unknown names are refused before anything is read.
+      models.version(name, given);
       const body = await readBody(c.req.raw, service.maxBodyBytes);
       if (body.length === 0) throw badInput('the body is empty');
       const header = c.req.header(lengthHeader);
       const json = () => parseTensors(body);
       const read = header === undefined ? { json } : { bytes: body };
       // What is no JSON loads nothing.
-      if (header === undefined && !models.isLoaded(name, version)) json();
+      if (header === undefined && !models.isLoaded(name, given)) json();
+      if (given === undefined) await settleFor(c, models, name);
+      const version = models.version(name, given);
       const asked = { model: name, version, form: ['infer', header], body: read };
       return service.answers.get(c, asked, async () => {
         const { model } = await loadFor(c, models, name, version);

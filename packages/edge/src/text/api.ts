@@ -47,7 +47,10 @@ export function textApi(
   const models = new Models<TextEntry>(options.models);
   return {
     models,
-    mount: (router, service) => new TextApi(models, service, options).mount(router),
+    mount: (router, service) => {
+      models.follow(service.versions);
+      new TextApi(models, service, options).mount(router);
+    },
     paths: () => paths,
     describe: () => ({ textModels: models.names.map((name) => ({ name })) }),
     load: (c) => Promise.all(models.names.map((name) => loadFor(c, models, name))),
