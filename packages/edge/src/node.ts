@@ -31,8 +31,11 @@ export type { BareOptions, BarePair, BareWorker, ColdStart, ColdStartOptions } f
 export interface StartWorkerOptions {
   /** Folder of the worker project, with its wrangler configuration. */
   readonly directory: string;
-  /** The configuration in it; default wrangler's own choice, `wrangler.jsonc` and the like. */
-  readonly config?: string;
+  /**
+   * The configuration in it; default wrangler's own choice, `wrangler.jsonc` and the like. Of several the first
+   * one's worker is asked, the others are those that it is bound to.
+   */
+  readonly config?: string | readonly string[];
   /** Default: a free one. */
   readonly port?: number;
   /** Milliseconds until `GET /health` must answer. Default 60,000. */
@@ -86,7 +89,7 @@ export async function startWorker({
       wrangler(directory),
       'dev',
       '--local',
-      ...(config === undefined ? [] : ['--config', config]),
+      ...[config ?? []].flat().flatMap((file) => ['--config', file]),
       ...['--ip', '127.0.0.1'],
       ...['--port', String(port)],
       ...['--inspector-port', String(inspectorPort)],
