@@ -25,9 +25,19 @@ export async function loadExamples(
 ): Promise<Example[]> {
   const examples = (await stat(path)).isDirectory()
     ? await fromFolder(model, path)
-    : fromArrays(model, path, readNpz(await readFile(path)), options);
+    : fromArrays(model, path, arraysOf(path, await readFile(path)), options);
   if (examples.length === 0) throw new UsageError(`${path} holds no examples`);
   return examples;
+}
+
+function arraysOf(path: string, bytes: Uint8Array): Record<string, NDArray> {
+  try {
+    return readNpz(bytes);
+  } catch (error) {
+    throw new UsageError(
+      `${path} is neither an .npz file nor a folder with test_data_set_*: ${(error as Error).message}`,
+    );
+  }
 }
 
 async function fromFolder(

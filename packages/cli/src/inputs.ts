@@ -8,6 +8,7 @@ import { decodeTensor } from '@hebb/onnx';
 import type { OnnxModel } from '@hebb/onnx';
 import { UsageError } from './errors.ts';
 import { shape } from './format.ts';
+import { checkFile } from './paths.ts';
 
 export interface InputOptions {
   /** `name=file`; the name may be left out when there is one input. */
@@ -57,6 +58,7 @@ export async function collectInputs(
 }
 
 async function readInput(path: string, input: InputInfo, options: InputOptions): Promise<Tensor> {
+  await checkFile(path, `a .png, .json or .pb file for input ${input.name}`);
   const file = await readFile(path);
   switch (extname(path).toLowerCase()) {
     case '.png': {
@@ -86,7 +88,13 @@ async function readInput(path: string, input: InputInfo, options: InputOptions):
         throw new UsageError(`${path} is not JSON: ${(error as Error).message}`);
       }
       const dtype = input.dtype !== undefined && isDType(input.dtype) ? input.dtype : 'float32';
-      return tensor(value as NestedList, { dtype });
+      try {
+        return tensor(value as NestedList, { dtype });
+      } catch (error) {
+        throw new UsageError(
+          `${path} holds no nested list of numbers: ${(error as Error).message}`,
+        );
+      }
     }
     case '.pb': {
       const { data, shape: dims, dtype } = decodeTensor(new Uint8Array(file));

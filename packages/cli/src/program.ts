@@ -13,6 +13,7 @@ import { run } from './commands/run.ts';
 import { upload } from './commands/upload.ts';
 import { computerNames } from './computers.ts';
 import { UsageError } from './errors.ts';
+import { messageOf } from './paths.ts';
 
 const version = '0.1.0';
 
@@ -247,7 +248,7 @@ export async function main(
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    output.err(`hebb: ${error instanceof Error ? error.message : String(error)}\n`);
+    output.err(`hebb: ${messageOf(error)}\n`);
     if (process.env['HEBB_DEBUG'] === 'stack' && error instanceof Error)
       output.err(`${error.stack}\n`);
     return error instanceof UsageError ? 2 : 1;

@@ -115,7 +115,8 @@ async function entriesOf(folder: string): Promise<string[] | undefined> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
-    if (code === 'ENOTDIR') throw new UsageError(`${folder} is a file, not a folder`);
+    if (code === 'ENOTDIR')
+      throw new UsageError(`${folder} is a file, not a folder, or lies below one`);
     throw error;
   }
 }

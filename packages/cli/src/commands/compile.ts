@@ -19,6 +19,7 @@ import { hasOneModule } from '../ahead/wrapper.ts';
 import { parseSizes } from '../ahead/shapes.ts';
 import { parseValues, withValues } from '../ahead/values.ts';
 import { UsageError } from '../errors.ts';
+import { checkFile } from '../paths.ts';
 import { bytes, count, shape, table } from '../format.ts';
 
 export interface CompileOptions {
@@ -110,11 +111,16 @@ async function compileFile(
   options: CompileOptions,
   simd: readonly Simd[],
 ): Promise<Built> {
+  const isStep = options.step !== undefined;
+  await checkFile(file, isStep ? 'a module that describes functions' : 'an .onnx file');
   const shapes = options.shape?.map(parseSizes);
   const name = options.name === undefined ? {} : { name: options.name };
   if (options.step !== undefined) {
     if (options.state !== undefined) {
       throw new UsageError('--state is for models; functions say what stays between calls');
+    }
+    if (extname(file) === '.onnx') {
+      throw new UsageError(`${file} is a model: --step is for modules that describe functions`);
     }
     const spec = await importSpec(file, options.step);
     return compileFunctions({ ...spec, ...name, ...(shapes && { shapes }) }, { simd });

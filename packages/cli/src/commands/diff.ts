@@ -9,6 +9,7 @@ import { computer } from '../computers.ts';
 import { shape, table } from '../format.ts';
 import { collectInputs } from '../inputs.ts';
 import type { InputOptions } from '../inputs.ts';
+import { checkFile } from '../paths.ts';
 
 export interface DiffOptions extends InputOptions {
   readonly a?: string;
@@ -28,6 +29,7 @@ export async function diff(
   { a = 'cpu', b = 'wasm', rtol, atol, out, json, all = false, ...options }: DiffOptions,
   print: (line: string) => void,
 ): Promise<boolean> {
+  await checkFile(file, 'an .onnx file');
   const proto = await readModelFile(file);
   const [first, second] = [await computer(a), await computer(b)];
   // Drawing inputs and reading files needs a backend of its own.

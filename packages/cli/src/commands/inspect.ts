@@ -8,6 +8,7 @@ import { useBackend } from '../backends.ts';
 import { UsageError } from '../errors.ts';
 import { bytes, count, shape, table } from '../format.ts';
 import { graphPage } from '../graph-page/page.ts';
+import { checkFile } from '../paths.ts';
 
 export interface InspectOptions {
   readonly json?: string;
@@ -24,10 +25,13 @@ export async function inspect(
   { json, html, nodes = false, shape: sizes = [] }: InspectOptions,
   print: (line: string) => void,
 ): Promise<void> {
+  await checkFile(file, 'an .onnx file');
   const model = await readModelFile(file);
   // Constants that decide shapes may have to be computed.
   await useBackend('cpu');
-  const info = inspectOnnx(model, { sizes: parseSizes(sizes) });
+  const given = parseSizes(sizes);
+  const info = inspectOnnx(model, { sizes: given });
+  checkSizes(given, info);
   const values = (list: readonly ValueType[]) =>
     list.map((value) => [value.name, value.dtype ?? value.kind, shape(value.shape)]);
   print(table(['input', 'type', 'shape'], values(info.inputs)));
@@ -77,6 +81,17 @@ function nodeTable({ graph }: ModelProto, { values }: ModelReport): string {
       }),
   );
   return table(['node', 'makes', 'type', 'shape'], rows);
+}
+
+/** @throws UsageError for a name that no axis of an input has. */
+function checkSizes(given: Readonly<Record<string, number>>, { inputs }: ModelReport): void {
+  const open = inputs.flatMap(({ shape: dims = [] }) =>
+    dims.filter((dim) => typeof dim === 'string'),
+  );
+  const unknown = Object.keys(given).find((name) => !open.includes(name));
+  if (unknown === undefined) return;
+  const known = open.length === 0 ? 'none' : [...new Set(open)].join(', ');
+  throw new UsageError(`the model has no open axis ${JSON.stringify(unknown)}: it has ${known}`);
 }
 
 function parseSizes(list: readonly string[]): Record<string, number> {

@@ -1,13 +1,14 @@
 /** `hebb quantize`: a smaller model, and what the trade costs. */
 import { assess, encodeModel, importOnnx, quantizeModes, quantizeOnnx } from '@hebb/onnx';
-import type { Assessment, Example, QuantizeMode } from '@hebb/onnx';
+import type { Assessment, Example, ModelProto, QuantizeMode } from '@hebb/onnx';
 import { readModelFile, writeModelFile } from '@hebb/onnx/node';
 import { writeBytes } from '@hebb/data/node';
 import { useBackend } from '../backends.ts';
-import { computer } from '../computers.ts';
+import { computer, computerNames } from '../computers.ts';
 import { UsageError } from '../errors.ts';
 import { loadExamples } from '../examples.ts';
 import { bytes, milliseconds, table } from '../format.ts';
+import { checkFile } from '../paths.ts';
 
 export interface QuantizeOptions {
   readonly mode: string;
@@ -49,8 +50,14 @@ export async function quantize(
   if (options.limit !== undefined && options.data === undefined) {
     throw new UsageError('--limit needs --data to judge by');
   }
-  const source = await readModelFile(file);
   const target = options.target ?? 'wasm';
+  if (!computerNames.includes(target)) {
+    const known = computerNames.join(', ');
+    throw new UsageError(`unknown target ${JSON.stringify(target)}: there is ${known}`);
+  }
+  await checkFile(file, 'an .onnx file');
+  const source = await readModelFile(file);
+  checkNodes(source, options.exclude ?? []);
   await useBackend(target === 'onnxruntime-web' ? 'wasm' : target);
   const model = importOnnx(source);
   const load = async (path: string | undefined): Promise<Example[]> =>
@@ -98,6 +105,14 @@ export async function quantize(
     );
   }
   return !refused;
+}
+
+/** @throws UsageError for a node that is not there. */
+function checkNodes({ graph }: ModelProto, names: readonly string[]): void {
+  const known = new Set(graph?.node.map(({ name }) => name));
+  const unknown = names.find((name) => !known.has(name));
+  if (unknown === undefined) return;
+  throw new UsageError(`the model has no node ${JSON.stringify(unknown)} to exclude`);
 }
 
 function pick({ labels, samples }: QuantizeOptions): { labels?: string; limit?: number } {

@@ -6,6 +6,7 @@ import { defaultBackend, useBackend } from '../backends.ts';
 import { milliseconds, shape, table } from '../format.ts';
 import { collectInputs } from '../inputs.ts';
 import type { InputOptions } from '../inputs.ts';
+import { checkFile } from '../paths.ts';
 
 export interface RunOptions extends InputOptions {
   readonly backend?: string;
@@ -19,6 +20,7 @@ export async function run(
   options: RunOptions,
   print: (line: string) => void,
 ): Promise<void> {
+  await checkFile(file, 'an .onnx file');
   await useBackend(options.backend ?? defaultBackend);
   const model = await importOnnxFile(file, { decodeImage });
   const inputs = await collectInputs(model, options);

@@ -1,5 +1,5 @@
 /** `hebb upload`: the weights of a compiled worker into the store that it reads them from. */
-import { readFile, stat } from 'node:fs/promises';
+import { access, readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { WeightsManifest } from '@hebb/edge';
@@ -56,6 +56,9 @@ export async function upload(
 async function readFolder(folder: string): Promise<[WeightsManifest, Configuration]> {
   const directory = resolve(folder);
   try {
+    await access(join(directory, 'manifest.js')).catch(() => {
+      throw new Error('it has no manifest.js');
+    });
     const module = (await import(pathToFileURL(join(directory, 'manifest.js')).href)) as {
       manifest: WeightsManifest;
     };

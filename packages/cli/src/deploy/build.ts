@@ -2,13 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import { cp, mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, extname, join, relative, resolve } from 'node:path';
+import { basename, dirname, extname, join, relative, resolve } from 'node:path';
 import { writeCompiled } from '../ahead/index.ts';
 import { compile } from '../commands/compile.ts';
 import type { CompileOptions } from '../commands/compile.ts';
 import { readCompiled } from '../doctor/folder.ts';
 import type { CompiledFolder } from '../doctor/folder.ts';
 import { UsageError } from '../errors.ts';
+import { reasonOf } from '../paths.ts';
 import { isProject, writeProject } from './project.ts';
 import type { FileFate } from './project.ts';
 import { compileSample, sampleLabels } from './sample-model.ts';
@@ -42,7 +43,6 @@ export async function buildProject(
   const directory = resolve(options.dir ?? name);
   await checkFolder(directory, options.dir ?? name);
   const inside = join(directory, 'model');
-  await mkdir(directory, { recursive: true });
   if (model === undefined) {
     await writeCompiled(await compileSample(name), 'worker', inside);
   } else if (extname(model) === '.onnx' || options.step !== undefined) {
@@ -87,7 +87,7 @@ async function nameFor(model: string | undefined, { dir, step }: ProjectOptions)
 async function checkFolder(directory: string, called: string): Promise<void> {
   const entries = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
-    throw new UsageError(`${called} cannot be a project: ${error.message}`);
+    throw new UsageError(`${called} cannot be a project: ${reasonOf(error)}`);
   });
   const others = entries.filter((entry) => entry !== 'node_modules' && !entry.startsWith('.'));
   if (others.length === 0 || (await isProject(directory))) return;
@@ -101,6 +101,7 @@ async function checkFolder(directory: string, called: string): Promise<void> {
 /** The folder as a copy, whole or not at all. */
 async function replace(from: string, to: string): Promise<void> {
   const fresh = `${to}.${randomUUID()}.tmp`;
+  await mkdir(dirname(to), { recursive: true });
   await cp(from, fresh, { recursive: true, filter: (path) => basename(path) !== '.wrangler' });
   await rm(to, { recursive: true, force: true });
   await rename(fresh, to);

@@ -8,6 +8,7 @@ import type { LoadOptions, Plan } from '@hebb/runtime';
 import { objectFolder, storeKinds } from '../ahead/store.ts';
 import type { StoreKind } from '../ahead/store.ts';
 import { UsageError } from '../errors.ts';
+import { reasonOf } from '../paths.ts';
 
 export interface CompiledFolder {
   readonly directory: string;
@@ -29,7 +30,9 @@ export interface CompiledFolder {
 export async function readCompiled(folder: string): Promise<CompiledFolder> {
   const directory = resolve(folder);
   const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`${folder} cannot be read: ${error.message}`);
+    throw new UsageError(
+      `${folder}: ${reasonOf(error)}; an .onnx file or a folder that hebb compile wrote is wanted`,
+    );
   });
   if (!names.includes('plan.js')) {
     throw new UsageError(`${folder} was not written by hebb compile: it has no plan.js`);
