@@ -129,6 +129,11 @@ it.each<[string, number, string | RegExp]>([
     2,
     'file.json cannot be a project: a part of the path is a file, not a folder',
   ],
+  [
+    'deploy --rollback --dir @folder',
+    2,
+    'folder is no worker project, it has no wrangler.jsonc: name its folder with --dir',
+  ],
   ['deploy @absent.onnx --dry-run --dir @new', 1, /^absent\.onnx: no such file or folder/],
 ])('hebb %s', async (line, code, message) => {
   const got = await hebb(line);

@@ -148,6 +148,16 @@ describe('threads', () => {
     expect(play(2, 1, 500)).toBeGreaterThan(0.95);
   });
 
+  it('tries a long program alone later than a short one', () => {
+    const firstAlone = (time: number): number => {
+      const choice = new ThreadChoice();
+      for (let run = 0; run < 100; run++) if (!choice.parallel(run * time)) return run;
+      return Infinity;
+    };
+    expect(firstAlone(1)).toBe(12);
+    expect(firstAlone(100)).toBe(48);
+  });
+
   it('survives many small programs between long ones', async () => {
     const backend = many[0]!;
     for (let i = 0; i < 20; i++) {

@@ -1,7 +1,8 @@
 /** `hebb deploy`: from a model to an address that answers, or to nothing changed. */
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
-import { join, relative } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
 import { spawn } from 'node:child_process';
 import { runWrangler, startWorker } from '@hebb/edge/node';
 import { buildProject } from '../deploy/build.ts';
@@ -193,7 +194,14 @@ async function upThere(project: Project, options: DeployOptions, print: Print): 
 }
 
 async function goBack(options: DeployOptions, print: Print): Promise<boolean> {
-  const directory = join(process.cwd(), options.dir ?? options.name ?? '.');
+  const called = options.dir ?? options.name ?? '.';
+  const directory = resolve(called);
+  const entries = await readdir(directory).catch(() => []);
+  if (!entries.some((entry) => /^wrangler\.(jsonc?|toml)$/.test(entry))) {
+    throw new UsageError(
+      `${called} is no worker project, it has no wrangler.jsonc: name its folder with --dir`,
+    );
+  }
   const { env, name } = options;
   const target: Target = {
     directory,

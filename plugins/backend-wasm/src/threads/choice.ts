@@ -8,6 +8,8 @@
  */
 const soonest = 12;
 const rarest = 768;
+/** Milliseconds from one run to the next above which a comparison is dear, and less often worth it. */
+const long = 10;
 /** Runs of one kind in a comparison; the first of them only changes over. */
 const rounds = 4;
 /** Alone must be this much faster to be preferred. */
@@ -24,9 +26,18 @@ export class ThreadChoice {
   #interval = soonest;
   /** Starts of the runs of a comparison: those of the other kind, then those of the present one. */
   #starts: number[] = [];
+  /** When the runs since the last comparison began. */
+  #since: number | undefined;
 
   /** Whether the run that starts now, in milliseconds, is on all threads. */
   parallel(now: number): boolean {
+    this.#since ??= now;
+    const due = this.#left === 0 && this.#starts.length === 0 && this.#parallel;
+    // Alone, such a program takes long: threads, which are seldom a loss to it, are kept for now.
+    if (due && this.#interval === soonest && now - this.#since > soonest * long) {
+      this.#interval *= 4;
+      this.#left = this.#interval - soonest;
+    }
     if (this.#left > 0) {
       this.#left -= 1;
       return this.#parallel;
@@ -48,5 +59,6 @@ export class ThreadChoice {
     this.#parallel = better;
     this.#left = this.#interval;
     this.#starts = [];
+    this.#since = undefined;
   }
 }
