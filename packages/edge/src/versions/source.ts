@@ -116,11 +116,12 @@ export class VersionSource {
     this.#hooks.onError(new Error(message, { cause: failure }), request);
   }
 
-  /** Counts what became of a version, and tells the operator where it is not served. */
+  /** Counts what became of a version. */
   note(outcome: Outcome, labels: { model: string; version: string }): void {
     this.#hooks.metrics.versionSwitches.add({ ...labels, outcome });
   }
 
+  /** Tells the operator of a version that is not served. */
   tell(error: Error, request: Request): void {
     this.#hooks.onError(error, request);
   }
